@@ -1,0 +1,70 @@
+# Everything from nothing: `make demo` and `make test` need Python >= 3.11, pip and make.
+SHELL := /bin/sh
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+WORKERS ?= 2
+
+# Compiled functions are kept between test runs; one thread a worker is fastest for tiny models.
+TEST_ENV := JAX_COMPILATION_CACHE_DIR=.cache/jax JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS=0 \
+	JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES=-1
+
+.PHONY: demo test test-fast kill-test lint format install lock clean help
+
+help:
+	@echo "make demo       fit a model to the embedded digits and sample it"
+	@echo "make test       install, lint, check types, run all tests"
+	@echo "make test-fast  the tests without the slow ones"
+	@echo "make kill-test  kill twenty fits at random moments; each must resume to the same bits"
+	@echo "make format     format the code"
+
+demo: $(READY)
+	@$(BIN)/ansatz fit vae digits --latent 16 --epochs 200 --out runs/digits --force
+	@$(BIN)/ansatz sample runs/digits -n 100 --out runs/digits/samples.npy --force
+	@$(BIN)/ansatz evaluate runs/digits
+	@echo
+	@echo "The run is in runs/digits: recipe.toml has its settings, history.jsonl its course,"
+	@echo "model.safetensors its weights, samples.npy a hundred new digits of 8 x 8."
+
+test: lint
+	@$(TEST_ENV) $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
+
+test-fast: $(READY)
+	@$(TEST_ENV) $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not slow"
+
+kill-test: $(READY)
+	@$(BIN)/python tests/soak/kill.py
+
+lint: $(READY)
+	@$(BIN)/ruff format --check --quiet . || { echo "Run 'make format'."; exit 1; }
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy
+
+format: $(READY)
+	@$(BIN)/ruff format --quiet .
+	@$(BIN)/ruff check --quiet --fix .
+
+install: $(READY)
+
+# The environment is made again only when what it is made from has changed.
+$(READY): pyproject.toml requirements.lock
+	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11))" || \
+		{ echo "Python 3.11 or later is needed; say which with make PYTHON=python3.12"; exit 1; }
+	@echo "Installing into $(VENV) ..."
+	@$(PYTHON) -m venv --clear $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps \
+		--no-build-isolation --editable .
+	@touch $(READY)
+
+# The pins, as plain names and versions, of an environment that was solved afresh.
+lock:
+	@rm -rf .cache/lock && $(PYTHON) -m venv .cache/lock
+	@.cache/lock/bin/python -m pip install --quiet --disable-pip-version-check hatchling editables ".[dev]"
+	@.cache/lock/bin/python -m pip list --format freeze --disable-pip-version-check \
+		--exclude pip --exclude setuptools --exclude ansatz-learn > requirements.lock
+	@rm -rf .cache/lock
+
+clean:
+	rm -rf $(VENV) .cache

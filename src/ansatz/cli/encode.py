@@ -1,0 +1,49 @@
+"""`ansatz encode`: the code of every event."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import tyro
+
+from ansatz.cli.arguments import Common, parse, say
+from ansatz.cli.output import print_json, write_batches
+
+
+@dataclass(frozen=True, kw_only=True)
+class Encode(Common):
+    """Give the code of every event under a run."""
+
+    run: tyro.conf.Positional[Path]
+    """The run's folder."""
+    data: tyro.conf.Positional[str]
+    """The events to encode: a file, a folder or a name."""
+    out: Path | None = None
+    """File to write, npy, npz, csv or h5; RUN/codes.npy if not given."""
+    force: bool = False
+    """Replace the file if it is there already."""
+    seed: int = 0
+    """Decides the noise of the preprocessing, if it has any."""
+
+
+def run(words: list[str]) -> int:
+    """Parse, encode, write."""
+    found = parse(Encode, words, "ansatz encode")
+    from ansatz.runs.load import load
+
+    fitted = load(found.run)
+    dataset = fitted.read(found.data)
+    out = found.out or found.run / "codes.npy"
+    batches = fitted.encode_batches(dataset, seed=found.seed)
+    write_batches(
+        batches,
+        out,
+        total=len(dataset),
+        force=found.force,
+        quiet=found.quiet,
+        verb="Encoding",
+    )
+    if found.json:
+        print_json({"out": str(out), "events": len(dataset)})
+    elif not found.quiet:
+        say(f"{len(dataset):,} codes are in {out}.")
+    return 0

@@ -1,0 +1,49 @@
+"""`ansatz evaluate`: how good a run is on events it has not seen."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from ansatz.cli.arguments import Common, parse
+from ansatz.cli.output import print_json, print_table
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluate(Common):
+    """Judge a run on the events held out for testing, or on others."""
+
+    run: tyro.conf.Positional[Path]
+    """The run's folder."""
+    data: tyro.conf.Positional[str | None] = None
+    """Other events to judge it on: a file, a folder or a name."""
+    samples: Annotated[int, tyro.conf.arg(aliases=["-K"])] = 100
+    """Draws of the code for each event, where only a bound is known."""
+    seed: int = 0
+    """Decides the draws."""
+
+
+def run(words: list[str]) -> int:
+    """Parse, evaluate, print."""
+    found = parse(Evaluate, words, "ansatz evaluate")
+    from ansatz.evaluate.judge import judge
+    from ansatz.runs.load import load
+
+    fitted = load(found.run)
+    if found.data is None:
+        part, dataset = fitted.held_out()
+        what = f"{len(dataset):,} {part} events of {fitted.record.source}"
+    else:
+        dataset = fitted.read(found.data)
+        what = f"{len(dataset):,} events of {found.data}"
+    measures = judge(fitted, dataset, samples=found.samples, seed=found.seed)
+    if found.json:
+        print_json({"events": what, "measures": [asdict(measure) for measure in measures]})
+        return 0
+    print(f"{fitted.record.recipe.name} on {what}\n")
+    print_table(
+        [(m.name, f"{m.value:.5g} ± {m.error:.2g}", m.unit, m.what) for m in measures],
+        ("measure", "value", "unit", "what it is"),
+    )
+    return 0

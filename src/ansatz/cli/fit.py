@@ -1,0 +1,138 @@
+"""`ansatz fit`: a new run, or one that goes on."""
+
+from dataclasses import dataclass, make_dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+
+from ansatz.cli.arguments import Common, parse, say, wants_help
+from ansatz.cli.output import print_json
+from ansatz.data.options import DataOptions
+from ansatz.protocol.errors import OptionError
+
+HELP = """usage: ansatz fit RECIPE DATA [options]
+       ansatz fit --resume RUN [--epochs N]
+
+Fit a model to data and keep it in a folder, the run.
+
+RECIPE is one of {recipes}, or a recipe.toml. DATA is a file (npy, npz, HDF5, CSV or another
+table, idx), a folder of idx files, or one of the names that `ansatz data list` shows.
+
+`ansatz fit RECIPE -h` lists the settings of a recipe.
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place(Common):
+    """Where the run goes, and where it starts from."""
+
+    data: tyro.conf.Positional[str]
+    """The data: a file, a folder or a name."""
+    out: Path | None = None
+    """The run's folder; runs/RECIPE-DATA if not given."""
+    force: bool = False
+    """Replace a run that is there already."""
+    start: Annotated[Path | None, tyro.conf.arg(name="from")] = None
+    """Begin with the weights of this run."""
+    group: tuple[str, ...] = ()
+    """Settings for a part of the model alone, as encoder.rate=1e-4."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resume(Common):
+    """Go on with a run where its last good checkpoint stands."""
+
+    resume: Path
+    """The run's folder."""
+    epochs: int | None = None
+    """How many epochs in all, if not as many as before."""
+
+
+def run(words: list[str]) -> int:
+    """Parse, fit, print."""
+    from ansatz.models import recipe_names
+
+    if any(word == "--resume" or word.startswith("--resume=") for word in words):
+        return _resume(parse(Resume, words, "ansatz fit"))
+    if wants_help(words) or words[0].startswith("-"):
+        print(HELP.format(recipes=", ".join(recipe_names())))
+        if not wants_help(words):
+            raise OptionError(f"RECIPE and DATA come before {words[0]}.")
+        return 0
+    return _fit(words[0], words[1:])
+
+
+def _fit(name: str, words: list[str]) -> int:
+    from ansatz.api import find_recipe
+
+    recipe = find_recipe(name)
+    kind = make_dataclass(
+        "fit",
+        [
+            ("place", Place),
+            ("columns", DataOptions, DataOptions()),
+            ("settings", type(recipe), recipe),
+        ],
+        frozen=True,
+    )
+    kind.__doc__ = type(recipe).__doc__
+    found: Any = parse(kind, words, f"ansatz fit {name}")
+    place, columns, settings = found.place, found.columns, found.settings
+    if place.group:
+        settings = settings.with_settings({"groups": _groups(place.group)})
+    from ansatz.runs.fit import fit
+    from ansatz.runs.progress import Watcher
+
+    out = place.out or Path("runs") / f"{recipe.name}-{Path(place.data).name.split('.')[0]}"
+    result = fit(
+        settings,
+        place.data,
+        columns,
+        out=out,
+        force=place.force,
+        start=place.start,
+        watcher=None if place.quiet else Watcher(),
+    )
+    return _report(result, place)
+
+
+def _resume(found: Resume) -> int:
+    from ansatz.runs.fit import resume
+    from ansatz.runs.progress import Watcher
+
+    watcher = None if found.quiet else Watcher()
+    return _report(resume(found.resume, epochs=found.epochs, watcher=watcher), found)
+
+
+def _report(result: Any, common: Common) -> int:
+    last = result.history[-1] if result.history else {}
+    if common.json:
+        print_json({"run": str(result.path), "finished": result.finished, **last})
+    elif not result.finished:
+        say(f"Go on with it by: ansatz fit --resume {result.path}")
+    elif not common.quiet:
+        verb = "sample" if "sample" in result.can else "encode"
+        say(
+            f"The run is {result.path}. Next: ansatz evaluate {result.path}, "
+            f"or ansatz {verb} {result.path}."
+        )
+    return 0 if result.finished else 130
+
+
+def _groups(words: tuple[str, ...]) -> dict[str, dict[str, Any]]:
+    """encoder.rate=1e-4 as {"encoder": {"rate": 1e-4}}."""
+    import tomllib
+
+    groups: dict[str, dict[str, Any]] = {}
+    for word in words:
+        place, equals, text = word.partition("=")
+        part, dot, setting = place.partition(".")
+        if not (equals and dot):
+            raise OptionError(f"--group takes part.setting=value, not {word!r}.")
+        try:
+            value = tomllib.loads(f"value = {text}")["value"]
+        except tomllib.TOMLDecodeError:
+            value = text
+        groups.setdefault(part, {})[setting] = value
+    return groups

@@ -1,0 +1,81 @@
+"""The entry point: which command, and what an error looks like."""
+
+import sys
+import warnings
+from importlib import import_module
+from typing import TextIO
+
+from ansatz.protocol.errors import AnsatzError, OptionError, nearest
+
+COMMANDS = {
+    "fit": "fit a model to data, or go on with a fit",
+    "sample": "draw events from a run",
+    "score": "give every event's log-likelihood",
+    "encode": "give every event's code",
+    "evaluate": "judge a run on held-out events",
+    "models": "list the recipes and what their models can do",
+    "data": "list embedded data, or say what a file holds",
+}
+
+USAGE = """usage: ansatz COMMAND ...
+
+Learn a probability distribution from data, and use it.
+
+{commands}
+
+ansatz COMMAND -h explains a command. The first two to try:
+
+  ansatz fit vae digits --latent 16 --epochs 50 --out runs/digits
+  ansatz sample runs/digits -n 100
+"""
+
+
+def main() -> None:
+    """Run the command line and exit: 0 done, 2 a user's mistake, 130 stopped by Ctrl-C.
+
+    Any other exception is a bug: Python prints its traceback and exits with 1.
+    """
+    warnings.showwarning = _print_warning
+    try:
+        code = run(sys.argv[1:])
+        sys.stdout.flush()
+    except AnsatzError as error:
+        print(f"ansatz: {error}", file=sys.stderr)
+        code = 2
+    except KeyboardInterrupt:
+        code = 130
+    except BrokenPipeError:
+        # Whoever read our output has stopped; there is nobody to tell.
+        sys.stderr.close()
+        code = 0
+    sys.exit(code)
+
+
+def run(words: list[str]) -> int:
+    """Run one command and return its exit code."""
+    if not words or words[0] in ("-h", "--help"):
+        width = max(map(len, COMMANDS))
+        listed = "\n".join(f"  {name:{width}}  {what}" for name, what in COMMANDS.items())
+        print(USAGE.format(commands=listed))
+        return 0
+    if words[0] == "--version":
+        from ansatz import __version__
+
+        print(__version__)
+        return 0
+    name, *rest = words
+    if name not in COMMANDS:
+        raise OptionError(f"There is no command {name!r}. {nearest(name, COMMANDS)}")
+    return import_module(f"ansatz.cli.{name}").run(rest)
+
+
+def _print_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    """A warning is a sentence too; where in the code it arose is of no use to its reader."""
+    print(f"ansatz: warning: {message}", file=sys.stderr)

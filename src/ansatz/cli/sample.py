@@ -1,0 +1,65 @@
+"""`ansatz sample`: events from a run."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import tyro
+
+from ansatz.cli.arguments import Common, parse, say
+from ansatz.cli.output import print_json, write_batches
+from ansatz.protocol.errors import OptionError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sample(Common):
+    """Draw events from a run."""
+
+    run: tyro.conf.Positional[Path]
+    """The run's folder."""
+    number: Annotated[int, tyro.conf.arg(aliases=["-n"])] = 1000
+    """How many events; as many as conditions, if these come from a file."""
+    condition: tuple[str, ...] = ()
+    """What the events are given, as name=value, the same for all."""
+    condition_file: Path | None = None
+    """A file with a row of conditions for each event."""
+    mean: bool = False
+    """Give what the decoder expects for a random code, in place of a draw from it."""
+    out: Path | None = None
+    """File to write, npy, npz, csv or h5; RUN/samples.npy if not given."""
+    force: bool = False
+    """Replace the file if it is there already."""
+    seed: int = 0
+    """Decides the draws."""
+
+
+def run(words: list[str]) -> int:
+    """Parse, sample, write."""
+    found = parse(Sample, words, "ansatz sample")
+    from ansatz.data.conditions import read_conditions
+    from ansatz.runs.load import load
+
+    fitted = load(found.run)
+    number = found.number
+    condition: np.ndarray | tuple[str, ...] | None = found.condition or None
+    if found.condition_file is not None:
+        if found.condition:
+            raise OptionError("Give --condition or --condition-file, not both.")
+        condition = read_conditions(found.condition_file, fitted.record.condition_columns)
+        number = len(condition)
+    out = found.out or found.run / "samples.npy"
+    write_batches(
+        fitted.sample_batches(number, condition, seed=found.seed, mean=found.mean),
+        out,
+        total=number,
+        names=tuple(column.name for column in fitted.record.event_columns),
+        force=found.force,
+        quiet=found.quiet,
+        verb="Sampling",
+    )
+    if found.json:
+        print_json({"out": str(out), "events": number, "shape": fitted.record.spec.shape})
+    elif not found.quiet:
+        say(f"{number:,} events are in {out}.")
+    return 0

@@ -1,0 +1,233 @@
+"""The chain of steps between the data as they are and the events a model sees.
+
+A step is a bijection, or draws at random and says so: `Dequantise` spreads whole numbers over
+unit intervals, `Binarise` draws each pixel afresh. The chain is fitted once on the training
+events, saved with the run, undone on the way out, and its Jacobian enters every density.
+"""
+
+from collections.abc import Callable, Iterator
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from ansatz.bijections import AbstractBijection, Affine, Log1p, Logit
+from ansatz.data.statistics import Statistics, gather
+from ansatz.protocol.errors import DataError, OptionError, nearest
+
+ROUNDING = 1e-6
+"""How far above one a pixel may lie after it was scaled."""
+
+
+class Dequantise(eqx.Module):
+    """y = x + u with u uniform in [0, 1)^d, for whole numbers x.
+
+    A density of y bounds the probability of x from below:
+    log P(x) = log E_u p(x + u) >= E_u log p(x + u).
+    """
+
+    def forward(self, x: Array, key: PRNGKeyArray) -> tuple[Array, Float[Array, ""]]:
+        return x + jax.random.uniform(key, x.shape, x.dtype), jnp.zeros((), x.dtype)
+
+    def inverse(self, y: Array) -> Array:
+        return jnp.floor(y)
+
+
+class Binarise(eqx.Module):
+    """y ~ Bernoulli(x) in every coordinate, drawn anew each time, for x in [0, 1]."""
+
+    def forward(self, x: Array, key: PRNGKeyArray) -> tuple[Array, Float[Array, ""]]:
+        drawn = jax.random.uniform(key, x.shape, x.dtype) < x
+        return drawn.astype(x.dtype), jnp.zeros((), x.dtype)
+
+    def inverse(self, y: Array) -> Array:
+        return y
+
+
+class Deterministic(eqx.Module):
+    """A bijection as a step; it needs no key."""
+
+    bijection: AbstractBijection
+
+    def inverse(self, y: Array) -> Array:
+        return self.bijection.inverse(y)[0]
+
+
+Step = Dequantise | Binarise | Deterministic
+
+
+class Preprocessing(eqx.Module):
+    """Steps applied in turn to one event; `log_det` sums their log|det dy/dx|."""
+
+    steps: tuple[Step, ...]
+
+    def forward(self, x: Array, key: PRNGKeyArray) -> tuple[Array, Float[Array, ""]]:
+        total = jnp.zeros((), x.dtype)
+        drawing = [step for step in self.steps if not isinstance(step, Deterministic)]
+        keys = iter([key] if len(drawing) < 2 else jax.random.split(key, len(drawing)))
+        for step in self.steps:
+            x, log_det = (
+                step.bijection.forward(x)
+                if isinstance(step, Deterministic)
+                else step.forward(x, next(keys))
+            )
+            total += log_det
+        return x, total
+
+    def inverse(self, y: Array) -> Array:
+        for step in reversed(self.steps):
+            y = step.inverse(y)
+        return y
+
+    @property
+    def random(self) -> bool:
+        """Whether the same event comes out different every time."""
+        return any(isinstance(step, Dequantise | Binarise) for step in self.steps)
+
+    @property
+    def binarises(self) -> bool:
+        return any(isinstance(step, Binarise) for step in self.steps)
+
+    @property
+    def dequantises(self) -> bool:
+        return any(isinstance(step, Dequantise) for step in self.steps)
+
+
+def fit_preprocessing(
+    words: tuple[str, ...],
+    shape: tuple[int, ...],
+    dtype: str,
+    events: Callable[[], Iterator[np.ndarray]] | None,
+) -> Preprocessing:
+    """The chain that `words` names, its constants taken from the training events.
+
+    `events` starts a pass over them; a step that needs statistics looks at what the steps
+    before it make of the events. Without events the chain has the right structure and
+    constants yet to be filled in.
+    """
+    steps: tuple[Step, ...] = ()
+    for word in () if words == ("none",) else words:
+        name, _, value = word.partition("=")
+        if name not in _STEPS:
+            raise OptionError(f"There is no preprocessing step {name!r}. {nearest(name, _STEPS)}")
+        try:
+            number = float(value) if value else None
+        except ValueError:
+            raise OptionError(
+                f"The preprocessing step {word!r} takes a number after '='."
+            ) from None
+        seen = _Seen(Preprocessing(steps), events, shape, dtype)
+        steps += (_STEPS[name](seen, number, jnp.dtype(dtype)),)
+    return Preprocessing(steps)
+
+
+class _Seen:
+    """The training events as the steps so far leave them, or none at all."""
+
+    def __init__(
+        self,
+        before: Preprocessing,
+        events: Callable[[], Iterator[np.ndarray]] | None,
+        shape: tuple[int, ...],
+        dtype: str,
+    ) -> None:
+        self.before, self.events, self.shape, self.dtype = before, events, shape, dtype
+
+    def statistics(self) -> Statistics:
+        if self.events is None:
+            zeros, ones = np.zeros(self.shape), np.ones(self.shape)
+            return Statistics(1, zeros, ones, zeros, ones, whole=True)
+        if not self.before.steps:
+            return gather(self.events())
+        apply = jax.jit(jax.vmap(lambda x, key: self.before.forward(x, key)[0]))
+        # Any fixed key will do: it only blurs the statistics of dequantised numbers.
+        key = jax.random.key(0)
+        return gather(
+            np.asarray(
+                apply(jnp.asarray(part, self.dtype), jax.random.split(key, len(part))), np.float64
+            )
+            for part in self.events()
+        )
+
+    def within(self, low: float, high: float, step: str, needs: str) -> Statistics:
+        """The statistics, if all values lie in [low, high]."""
+        seen = self.statistics()
+        if self.events is None:
+            return seen
+        if seen.minimum.min() < low or seen.maximum.max() > high:
+            raise DataError(
+                f"The preprocessing step {step!r} needs {needs}; it meets values from "
+                f"{seen.minimum.min():.6g} to {seen.maximum.max():.6g}. Put 'scale' before it, "
+                "or leave it out."
+            )
+        return seen
+
+
+def _scale(seen: _Seen, value: float | None, dtype: jnp.dtype) -> Step:
+    """x / value, or all coordinates alike onto [0, 1]."""
+    if value is not None:
+        if value <= 0:
+            raise OptionError(f"scale={value:g} must be positive.")
+        return Deterministic(Affine(jnp.zeros((), dtype), jnp.asarray(1 / value, dtype)))
+    found = seen.statistics()
+    low, high = found.minimum.min(), found.maximum.max()
+    width = high - low if high > low else 1.0
+    return Deterministic(Affine(jnp.asarray(-low / width, dtype), jnp.asarray(1 / width, dtype)))
+
+
+def _standardise(seen: _Seen, value: float | None, dtype: jnp.dtype) -> Step:
+    """(x - mean) / standard deviation in every coordinate; a constant one is only shifted."""
+    _no_number("standardise", value)
+    found = seen.statistics()
+    deviation = np.sqrt(found.variance)
+    # Rounding leaves a constant column a deviation of some ulps of its mean, not zero.
+    constant = deviation <= 1e-12 * np.maximum(np.abs(found.mean), 1e-300)
+    deviation = np.where(constant, 1.0, deviation)
+    return Deterministic(
+        Affine(jnp.asarray(-found.mean / deviation, dtype), jnp.asarray(1 / deviation, dtype))
+    )
+
+
+def _logit(seen: _Seen, value: float | None, dtype: jnp.dtype) -> Step:
+    """logit(a + (1 - 2a) x) with a = 1e-6 unless given."""
+    seen.within(0.0, 1.0 + ROUNDING, "logit", "values in [0, 1]")
+    return Deterministic(Logit(1e-6 if value is None else value))
+
+
+def _log1p(seen: _Seen, value: float | None, dtype: jnp.dtype) -> Step:
+    _no_number("log1p", value)
+    seen.within(-1 + 1e-12, np.inf, "log1p", "values above -1")
+    return Deterministic(Log1p())
+
+
+def _dequantise(seen: _Seen, value: float | None, dtype: jnp.dtype) -> Step:
+    _no_number("dequantise", value)
+    if not seen.statistics().whole:
+        raise DataError(
+            "The preprocessing step 'dequantise' needs whole numbers, and the events have "
+            "others. Put it first, or leave it out."
+        )
+    return Dequantise()
+
+
+def _binarise(seen: _Seen, value: float | None, dtype: jnp.dtype) -> Step:
+    _no_number("binarise", value)
+    seen.within(0.0, 1.0 + ROUNDING, "binarise", "values in [0, 1]")
+    return Binarise()
+
+
+def _no_number(step: str, value: float | None) -> None:
+    if value is not None:
+        raise OptionError(f"The preprocessing step {step!r} takes no number.")
+
+
+_STEPS: dict[str, Callable[[_Seen, float | None, jnp.dtype], Step]] = {
+    "scale": _scale,
+    "standardise": _standardise,
+    "logit": _logit,
+    "log1p": _log1p,
+    "dequantise": _dequantise,
+    "binarise": _binarise,
+}

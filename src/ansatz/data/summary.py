@@ -1,0 +1,97 @@
+"""An array or a column in a few numbers, gathered block by block and with NaN counted."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ansatz.data.contents import Field, spans
+
+FEW = 256
+"""Distinct values are counted up to this many."""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """One array or column; the statistics are those of its finite values."""
+
+    name: str
+    unit: str
+    kind: str
+    """numeric, categorical, or other: complex numbers, objects, single texts."""
+    shape: tuple[int, ...]
+    dtype: str
+    minimum: float | None = None
+    maximum: float | None = None
+    mean: float | None = None
+    deviation: float | None = None
+    nan: int = 0
+    infinite: int = 0
+    distinct: int | None = None
+    """How many distinct values there are, where they are few."""
+    categories: tuple[str, ...] = ()
+
+
+def summarise(field: Field) -> Summary:
+    """What the field holds; numbers that are not finite are counted."""
+    name, unit, shape = field.name, field.unit, field.shape
+    if field.numeric:
+        return summarise_values(name, unit, field.load())[0]
+    categories = field.categories
+    if field.dtype.kind in "US" and shape:
+        categories = tuple(np.unique(field.load()).astype(str).tolist())
+    if not categories:
+        return Summary(name, unit, "other", shape, str(field.dtype))
+    few = categories if len(categories) <= FEW else ()
+    distinct = len(categories)
+    return Summary(name, unit, "categorical", shape, "text", distinct=distinct, categories=few)
+
+
+def summarise_values(name: str, unit: str, values: np.ndarray) -> tuple[Summary, np.ndarray | None]:
+    """The statistics of `values` block by block, and the distinct ones if they are few."""
+    blocks = np.atleast_1d(values)
+    count = nan = infinite = 0
+    mean = square = 0.0
+    low, high = np.inf, -np.inf
+    distinct: np.ndarray | None = np.empty(0)
+    for span in spans(blocks):
+        block = np.asarray(blocks[span], np.float64).ravel()
+        finite = np.isfinite(block)
+        if not finite.all():
+            nan += int(np.isnan(block).sum())
+            infinite += int(np.isinf(block).sum())
+            block = block[finite]
+        n = len(block)
+        if n == 0:
+            continue
+        # Blocks are merged as in `Statistics`.
+        shift = block.mean() - mean
+        square += ((block - block.mean()) ** 2).sum() + shift**2 * count * n / (count + n)
+        mean += shift * n / (count + n)
+        count += n
+        low, high = min(low, block.min()), max(high, block.max())
+        distinct = _merge(distinct, blocks[span].ravel() if finite.all() else block)
+    found = Summary(
+        name,
+        unit,
+        "numeric",
+        values.shape,
+        str(values.dtype),
+        nan=nan,
+        infinite=infinite,
+        distinct=None if distinct is None else len(distinct),
+    )
+    if count:
+        deviation = float(np.sqrt(square / count))
+        found = replace(
+            found, minimum=float(low), maximum=float(high), mean=float(mean), deviation=deviation
+        )
+    return found, distinct
+
+
+def _merge(distinct: np.ndarray | None, block: np.ndarray) -> np.ndarray | None:
+    # A glance at the start settles most arrays of real numbers without sorting them.
+    if distinct is None or len(np.unique(block[: 4 * FEW])) > FEW:
+        return None
+    found = np.flatnonzero(np.bincount(block)) if block.dtype == np.uint8 else np.unique(block)
+    merged = np.union1d(distinct, found)
+    return merged if len(merged) <= FEW else None

@@ -1,0 +1,1 @@
+"""How good a fitted distribution is."""

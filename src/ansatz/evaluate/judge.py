@@ -1,0 +1,74 @@
+"""The measures that a run's capabilities allow, on events it has not seen."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ansatz.data.dataset import Dataset
+from ansatz.evaluate.estimate import weighted_mean
+from ansatz.protocol.capabilities import Bound, Codec, Density
+from ansatz.runs.run import Run
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One number about a run: what it is called, its error, its unit, and what it is."""
+
+    name: str
+    value: float
+    error: float
+    unit: str
+    what: str
+
+
+def judge(run: Run, dataset: Dataset, *, samples: int, seed: int = 0) -> list[Measure]:
+    """All measures that this model has: log-likelihood, bound, reconstruction."""
+    measures = []
+    if isinstance(run.model, Density | Bound):
+        # The plain evidence lower bound comes along with a tighter one, to show the difference.
+        for k in sorted({1, samples}) if isinstance(run.model, Bound) else [samples]:
+            values = run.log_likelihood(dataset, samples=k, seed=seed)
+            measures += _likelihood(run, values, dataset, k)
+    if isinstance(run.model, Codec):
+        measures += _reconstruction(run, dataset, seed)
+    return measures
+
+
+def _likelihood(run: Run, values: np.ndarray, dataset: Dataset, samples: int) -> list[Measure]:
+    what = run.log_likelihood_is(samples)
+    name = "log-likelihood" if isinstance(run.model, Density) else f"bound (K = {samples})"
+    mean, error = weighted_mean(values, dataset.weights)
+    bits = 1 / (run.record.spec.size * np.log(2))
+    return [
+        Measure(name, mean, error, "nats per event", what),
+        Measure(f"{name}, in bits", -mean * bits, error * bits, "bits per number", what),
+    ]
+
+
+def _reconstruction(run: Run, dataset: Dataset, seed: int) -> list[Measure]:
+    events = np.asarray(dataset.events, np.float64).reshape(len(dataset), -1)
+    again = np.asarray(run.reconstruct(dataset, seed=seed), np.float64).reshape(events.shape)
+    squared = weighted_mean(((events - again) ** 2).mean(1), dataset.weights)
+    centre = np.average(events, axis=0, weights=dataset.weights)
+    spread = weighted_mean(((events - centre) ** 2).mean(1), dataset.weights)
+    root = squared.value**0.5
+    measures = [
+        Measure(
+            "reconstruction error",
+            root,
+            squared.error / (2 * root) if root > 0 else 0.0,
+            "units of the data",
+            "root mean square over events and their numbers",
+        )
+    ]
+    if spread.value > 0:
+        measures.append(
+            Measure(
+                "variance explained",
+                1 - squared.value / spread.value,
+                squared.error / spread.value,
+                "",
+                "1 - squared error / variance of these events",
+            )
+        )
+    return measures

@@ -1,0 +1,62 @@
+"""The settings of a principal component analysis."""
+
+from dataclasses import dataclass, replace
+from typing import ClassVar, Self
+
+import equinox as eqx
+import jax.numpy as jnp
+from jaxtyping import PRNGKeyArray
+
+from ansatz.models.reduce.pca import PCA, PCAUpdate
+from ansatz.protocol.errors import OptionError
+from ansatz.protocol.recipe import Recipe, Spec
+from ansatz.protocol.source import Batch
+from ansatz.protocol.update import AbstractUpdate
+
+LARGEST = 12_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class PCARecipe(Recipe):
+    """Principal component analysis: the best linear code, exactly and in one pass."""
+
+    name: ClassVar[str] = "pca"
+    kind: ClassVar[str] = "the recipe 'pca'"
+    family: ClassVar[type[eqx.Module]] = PCA
+
+    latent: int = 16
+    """Numbers in a code: how many components to keep."""
+    epochs: int = 1
+    """Passes over the events; one is exact."""
+
+    def resolve(self, spec: Spec) -> Self:
+        if not 1 <= self.latent <= spec.size:
+            raise OptionError(
+                f"latent is {self.latent}; events of {spec.size} numbers have from 1 to "
+                f"{spec.size} principal components."
+            )
+        if spec.size > LARGEST:
+            raise OptionError(
+                f"Exact PCA of events of {spec.size} numbers needs a covariance of "
+                f"{spec.size**2 * 8 / 1e9:.0f} GB; it takes events of up to {LARGEST} numbers."
+            )
+        if "binarise" in self.preprocess:
+            raise OptionError("'pca' is Gaussian: leave 'binarise' out of --preprocess.")
+        return replace(self, preprocess=("none",)) if self.preprocess == ("auto",) else self
+
+    def build(self, spec: Spec, key: PRNGKeyArray, **nets: eqx.Module) -> PCA:
+        """A PCA of nothing yet: the first axes, unit variance."""
+        return PCA(
+            mean=jnp.zeros(spec.size, self.dtype),
+            components=jnp.eye(self.latent, spec.size, dtype=self.dtype),
+            variances=jnp.ones(self.latent, self.dtype),
+            noise=jnp.ones((), self.dtype),
+            total=jnp.asarray(spec.size, self.dtype),
+            shape=spec.shape,
+        )
+
+    def initialise(self, model: PCA, batch: Batch) -> PCA:
+        return eqx.tree_at(lambda m: m.mean, model, batch.event.mean(0).ravel())
+
+    def update(self, spec: Spec) -> AbstractUpdate:
+        return PCAUpdate()

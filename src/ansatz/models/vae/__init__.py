@@ -1,0 +1,6 @@
+"""Variational autoencoders."""
+
+from ansatz.models.vae.model import VAE
+from ansatz.models.vae.recipe import VAERecipe
+
+__all__ = ["VAE", "VAERecipe"]

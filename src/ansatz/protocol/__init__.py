@@ -1,0 +1,1 @@
+"""Plain classes that every room agrees on; this room imports no other."""

@@ -1,0 +1,100 @@
+"""What a model can do.
+
+A model is an `equinox.Module` that acts on one event; batches are `jax.vmap`'s. Each
+capability is an abstract class with one or two methods. A family inherits those it has and no
+others, and the tables that a user sees are read off the classes.
+"""
+
+from abc import abstractmethod
+from typing import Any, TypeAlias
+
+import equinox as eqx
+from jaxtyping import Array, Float, PRNGKeyArray, PyTree, Shaped
+
+Event: TypeAlias = PyTree[Shaped[Array, "..."]]
+Condition = Float[Array, " condition"] | None
+Scalar = Float[Array, ""]
+
+
+class Sampler(eqx.Module):
+    """Draws x ~ p(x | c)."""
+
+    @abstractmethod
+    def sample(self, key: PRNGKeyArray, condition: Condition = None) -> Event:
+        """One event."""
+
+
+class Likelihood(eqx.Module):
+    """Knows something of log p(x | c)."""
+
+    @property
+    @abstractmethod
+    def discrete(self) -> bool:
+        """Whether p is a probability of discrete events and no density."""
+
+
+class Density(Likelihood):
+    """Knows log p(x | c) exactly, in nats."""
+
+    @abstractmethod
+    def log_prob(self, event: Event, condition: Condition = None) -> Scalar:
+        """The log-density of one event, or its log-probability where events are discrete."""
+
+
+class Bound(Likelihood):
+    """Knows a stochastic lower bound on log p(x | c), in nats, that `samples` draws tighten."""
+
+    @abstractmethod
+    def bound(
+        self,
+        event: Event,
+        condition: Condition = None,
+        *,
+        key: PRNGKeyArray,
+        samples: int = 1,
+    ) -> Scalar:
+        """An estimate whose expectation is at most log p(x | c)."""
+
+
+class Energy(eqx.Module):
+    """Knows E(x | c) = -log p(x | c) up to a constant."""
+
+    @abstractmethod
+    def energy(self, event: Event, condition: Condition = None) -> Scalar:
+        """The energy of one event."""
+
+
+class Codec(eqx.Module):
+    """Compresses an event to a code and expands a code to an event."""
+
+    @abstractmethod
+    def encode(self, event: Event, condition: Condition = None) -> Float[Array, " code"]:
+        """The code of one event."""
+
+    @abstractmethod
+    def decode(self, code: Float[Array, " code"], condition: Condition = None) -> Event:
+        """The event expected for a code."""
+
+
+class CodeSampler(eqx.Module):
+    """Draws codes as the model believes them to be distributed."""
+
+    @abstractmethod
+    def sample_code(self, key: PRNGKeyArray, condition: Condition = None) -> Float[Array, " code"]:
+        """One code, to be decoded."""
+
+
+CAPABILITIES: dict[str, type[eqx.Module]] = {
+    "sample": Sampler,
+    "log_prob": Density,
+    "bound": Bound,
+    "energy": Energy,
+    "encode": Codec,
+    "decode": Codec,
+    "sample_code": CodeSampler,
+}
+
+
+def capabilities(model: type[Any]) -> tuple[str, ...]:
+    """The names of what models of this class can do."""
+    return tuple(name for name, kind in CAPABILITIES.items() if issubclass(model, kind))

@@ -1,0 +1,37 @@
+"""What a user can get wrong, each said in a sentence or two.
+
+A message names the thing, the place and what to do. The command prints it and exits with
+code 2; every other exception is a bug and keeps its traceback.
+"""
+
+import difflib
+from collections.abc import Iterable
+
+
+class AnsatzError(Exception):
+    """A mistake of the user's that a sentence can mend."""
+
+
+class DataError(AnsatzError):
+    """The data cannot be read, or is not what the model or the command needs."""
+
+
+class OptionError(AnsatzError):
+    """A setting is unknown, has the wrong type or contradicts another."""
+
+
+class RunError(AnsatzError):
+    """A run folder is missing, incomplete or damaged, or could not be written."""
+
+
+class NonFiniteError(AnsatzError):
+    """Training produced a number that is not finite."""
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """A sentence that names the closest of the `known` words, or lists them all."""
+    known = list(known)
+    close = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
+    if close:
+        return f"Did you mean {close[0]!r}?"
+    return f"Known: {', '.join(known)}." if known else "There are none."

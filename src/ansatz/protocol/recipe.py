@@ -1,0 +1,92 @@
+"""A recipe: all the settings of a fit, as plain values that can be saved, typed and compared."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, Self
+
+import equinox as eqx
+from jaxtyping import PRNGKeyArray
+
+from ansatz.protocol.errors import OptionError
+from ansatz.protocol.settings import Settings
+from ansatz.protocol.source import Batch
+from ansatz.protocol.update import AbstractUpdate
+
+Kind = Literal["binary", "whole", "unit", "real"]
+
+
+@dataclass(frozen=True)
+class Spec:
+    """What a model must know of the data to be built: nothing that needs the data themselves.
+
+    `kind` says what the values of raw events are: zeros and ones ("binary"), whole numbers from
+    zero up ("whole"), numbers within [0, 1] ("unit"), or any numbers ("real").
+    """
+
+    shape: tuple[int, ...]
+    kind: Kind
+    condition: int = 0
+    """How many numbers a condition has once categories are unfolded."""
+    events: int = 1
+    """How many events there are to learn from."""
+    steps_per_epoch: int = 1
+
+    @property
+    def size(self) -> int:
+        """How many numbers an event has."""
+        size = 1
+        for length in self.shape:
+            size *= length
+        return size
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe(Settings, ABC):
+    """The settings that every family has; a family's own recipe adds what it needs."""
+
+    name: ClassVar[str]
+    """What the command line calls it."""
+    family: ClassVar[type[eqx.Module]]
+    """The class of models it makes, off which its capabilities are read."""
+    nets: ClassVar[tuple[str, ...]] = ()
+    """The parts that a user may replace by an `equinox.Module` of their own, in Python."""
+
+    preprocess: tuple[str, ...] = ("auto",)
+    """Steps between the data and the model: scale, standardise, logit, log1p, dequantise,
+    binarise, with a number after '=' where one is needed; 'auto' chooses by the data, 'none'
+    leaves them as they are."""
+    epochs: int = 50
+    """How many times to go through the training events."""
+    batch: int = 128
+    """Events in a step."""
+    patience: int = 20
+    """Stop after so many epochs without a better validation score; 0 never stops early."""
+    validation: float = 0.1
+    """Fraction of the events kept to validate on, where the data do not say."""
+    test: float = 0.1
+    """Fraction of the events kept to test on, where the data do not say."""
+    dtype: Literal["float32", "float64"] = "float32"
+    """The precision of parameters and events."""
+    seed: int = 0
+    """Decides the split, the first parameters, the order of events and all noise."""
+
+    def __post_init__(self) -> None:
+        for name, least in [("epochs", 1), ("batch", 1), ("patience", 0), ("seed", 0)]:
+            if getattr(self, name) < least:
+                raise OptionError(f"{name} must be at least {least}; it is {getattr(self, name)}.")
+
+    def resolve(self, spec: Spec) -> Self:
+        """The recipe with every 'auto' replaced by what suits the data."""
+        return self
+
+    @abstractmethod
+    def build(self, spec: Spec, key: PRNGKeyArray, **nets: eqx.Module) -> eqx.Module:
+        """A model of the right shapes with random parameters."""
+
+    @abstractmethod
+    def update(self, spec: Spec) -> AbstractUpdate:
+        """How the model learns."""
+
+    def initialise(self, model: Any, batch: Batch) -> Any:
+        """The model with what depends on data set from a first, large batch of events."""
+        return model

@@ -1,0 +1,1 @@
+"""A fitted model on disk: fit, save, resume, load."""

@@ -1,0 +1,110 @@
+"""What lies where in a run's folder, and how one comes into being."""
+
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jaxtyping import PyTree
+
+from ansatz.protocol.errors import RunError
+from ansatz.runs.arrays import load_arrays, save_arrays
+from ansatz.runs.checkpoints import Checkpoints
+from ansatz.runs.files import unwritable
+from ansatz.runs.history import append_line, cut_back, read_lines
+from ansatz.runs.record import NAME, Record
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """A run on disk: `recipe.toml`, `history.jsonl`, `timing.jsonl`, `checkpoints/` and, once
+    finished, `model.safetensors`."""
+
+    path: Path
+
+    @property
+    def model(self) -> Path:
+        return self.path / "model.safetensors"
+
+    @property
+    def checkpoints(self) -> Checkpoints:
+        return Checkpoints(self.path / "checkpoints")
+
+    @property
+    def finished(self) -> bool:
+        return self.model.exists()
+
+    def history(self) -> list[dict[str, Any]]:
+        return read_lines(self.path / "history.jsonl")
+
+    def log(self, row: dict[str, Any], seconds: float) -> None:
+        """Add an epoch to the history, and its clock time apart from it."""
+        append_line(self.path / "history.jsonl", row)
+        append_line(
+            self.path / "timing.jsonl",
+            {"epoch": row["epoch"], "step": row["step"], "seconds": round(seconds, 3)},
+        )
+
+    def finish(self, pipeline: PyTree, step: int) -> None:
+        """Write the model that the run ends with."""
+        save_arrays(self.model, pipeline, {"step": step})
+
+    def reopen(self, record: Record, step: int) -> None:
+        """Make the folder that of an unfinished run which stands at `step`."""
+        self.model.unlink(missing_ok=True)
+        record.save(self.path)
+        cut_back(self.path / "history.jsonl", step)
+        cut_back(self.path / "timing.jsonl", step)
+
+    def saved_pipeline(self) -> tuple[Path, dict[str, Any]]:
+        """The file that holds the model as far as it got, and its arrays by name."""
+        if self.finished:
+            return self.model, load_arrays(self.model)[0]
+        path, arrays, _ = self.checkpoints.last_good()
+        return path, part(arrays, "pipeline")
+
+
+def part(arrays: dict[str, Any], name: str) -> dict[str, Any]:
+    """The arrays whose path begins with `name`, by the rest of their path."""
+    prefix = f"{name}."
+    return {n.removeprefix(prefix): a for n, a in arrays.items() if n.startswith(prefix)}
+
+
+def check_free(path: Path, force: bool) -> None:
+    """Refuse a folder that exists, unless it is a run or empty and may be replaced."""
+    if not path.exists():
+        return
+    if not force:
+        raise RunError(
+            f"{path} exists. Choose another --out, go on with it by `ansatz fit --resume {path}`, "
+            "or replace it with --force."
+        )
+    replaceable = path.is_dir() and ((path / NAME).exists() or not any(path.iterdir()))
+    if not replaceable:
+        raise RunError(f"{path} exists and is not a run; it will not be replaced.")
+
+
+def create(path: Path, record: Record, tree: PyTree, values: dict[str, Any]) -> RunFolder:
+    """A new run with its record and first checkpoint, in place of any old one.
+
+    It is put together beside `path` and renamed, so that a run's folder can always be resumed.
+    """
+    new = path.with_name(f".{path.name}.new")
+    old = path.with_name(f".{path.name}.old")
+    try:
+        for left_over in (new, old):
+            if left_over.exists():
+                shutil.rmtree(left_over)
+        (new / "checkpoints").mkdir(parents=True)
+        record.save(new)
+        RunFolder(new).checkpoints.save(0, tree, values)
+        if path.exists():
+            os.rename(path, old)
+        os.rename(new, path)
+    except OSError as error:
+        raise unwritable(path, error) from error
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
+    shutil.rmtree(old, ignore_errors=True)
+    return RunFolder(path)

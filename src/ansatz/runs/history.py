@@ -1,0 +1,47 @@
+"""The history of a run: one line of JSON an epoch, with no clock in it."""
+
+import json
+import math
+import os
+from pathlib import Path
+from typing import Any
+
+from ansatz.protocol.errors import RunError
+from ansatz.runs.files import unwritable, write_atomic
+
+
+def append_line(path: Path, row: dict[str, Any]) -> None:
+    """Add a row; a number that is not finite becomes null, as JSON has none."""
+    plain = {
+        name: None if isinstance(value, float) and not math.isfinite(value) else value
+        for name, value in row.items()
+    }
+    try:
+        with open(path, "a", encoding="utf-8") as file:
+            file.write(json.dumps(plain) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise unwritable(path, error) from error
+
+
+def read_lines(path: Path) -> list[dict[str, Any]]:
+    """All rows; a last line that was cut off by a crash is left out."""
+    if not path.exists():
+        return []
+    rows = []
+    lines = path.read_text(encoding="utf-8").splitlines()
+    for number, line in enumerate(lines, 1):
+        try:
+            rows.append(json.loads(line))
+        except json.JSONDecodeError as error:
+            if number == len(lines):
+                break
+            raise RunError(f"{path}, line {number}, is damaged: {error}.") from error
+    return rows
+
+
+def cut_back(path: Path, step: int) -> None:
+    """Drop the rows of steps after `step`, which are about to be made again."""
+    rows = [row for row in read_lines(path) if row["step"] <= step]
+    write_atomic(path, "".join(json.dumps(row) + "\n" for row in rows).encode())

@@ -1,0 +1,113 @@
+"""The record of a run, `recipe.toml`: all that is needed to build its model again."""
+
+import platform
+import tomllib
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from ansatz.data.dataset import Column
+from ansatz.data.options import DataOptions
+from ansatz.models import recipe_class
+from ansatz.protocol.errors import RunError
+from ansatz.protocol.recipe import Recipe, Spec
+from ansatz.runs.files import write_atomic
+
+NAME = "recipe.toml"
+WATCHED = ("ansatz-learn", "jax", "equinox", "optax", "numpy")
+
+
+@dataclass(frozen=True)
+class Record:
+    """The settings, the data they were used on, and what the data look like."""
+
+    recipe: Recipe
+    spec: Spec
+    source: str | None
+    """Where the data came from: a path or a name; None for an array in memory."""
+    options: DataOptions
+    fingerprint: str
+    event_dtype: str
+    """The type of raw events, to which samples return if it is one of whole numbers."""
+    event_columns: tuple[Column, ...] = ()
+    condition_columns: tuple[Column, ...] = ()
+    own_nets: tuple[str, ...] = ()
+    """Nets that were given in Python and must be given again to load."""
+    versions: dict[str, str] = field(default_factory=lambda: current_versions())
+
+    def save(self, folder: Path) -> None:
+        """Write it into a run's folder."""
+        import tomli_w
+
+        content = {
+            "recipe": self.recipe.name,
+            "own_nets": list(self.own_nets),
+            "settings": self.recipe.settings(),
+            "data": {
+                "fingerprint": self.fingerprint,
+                "event_dtype": self.event_dtype,
+                **({} if self.source is None else {"source": self.source}),
+                **asdict(self.options),
+                "event_columns": [asdict(column) for column in self.event_columns],
+                "condition_columns": [asdict(column) for column in self.condition_columns],
+            },
+            "spec": asdict(self.spec),
+            "versions": self.versions,
+        }
+        write_atomic(folder / NAME, tomli_w.dumps(_without_none(content)).encode())
+
+    @classmethod
+    def load(cls, folder: Path) -> "Record":
+        """Read it from a run's folder."""
+        if not folder.is_dir():
+            raise RunError(f"There is no run {folder}.")
+        path = folder / NAME
+        if not path.exists():
+            raise RunError(f"{folder} is not a run: it has no {NAME}.")
+        content = read_toml(path)
+        try:
+            data, spec = dict(content["data"]), dict(content["spec"])
+            columns = {
+                name: tuple(
+                    Column(c["name"], c["unit"], tuple(c["categories"])) for c in data.pop(name)
+                )
+                for name in ("event_columns", "condition_columns")
+            }
+            return cls(
+                recipe=recipe_class(content["recipe"]).of(content["settings"]),
+                spec=Spec(**{**spec, "shape": tuple(spec["shape"])}),
+                source=data.pop("source", None),
+                fingerprint=data.pop("fingerprint"),
+                event_dtype=data.pop("event_dtype"),
+                options=DataOptions.of(data),
+                own_nets=tuple(content["own_nets"]),
+                versions=content["versions"],
+                **columns,
+            )
+        except (KeyError, TypeError) as error:
+            raise RunError(f"{path} is incomplete or damaged: {error!r}.") from error
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """The content of a TOML file."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise RunError(f"There is no file {path}.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise RunError(f"{path} is not a TOML file: {error}.") from error
+
+
+def current_versions() -> dict[str, str]:
+    """The versions of what a fit's numbers depend on."""
+    return {"python": platform.python_version(), **{name: version(name) for name in WATCHED}}
+
+
+def _without_none(value: Any) -> Any:
+    """TOML has no null: what is unset is left out."""
+    if isinstance(value, dict):
+        return {k: _without_none(v) for k, v in value.items() if v is not None}
+    if isinstance(value, list | tuple):
+        return [_without_none(v) for v in value]
+    return value

@@ -1,0 +1,326 @@
+"""A fitted model with all that stands between it and the data as they are."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, PRNGKeyArray
+
+from ansatz.data.conditions import ConditionEncoder, parse_conditions, recode
+from ansatz.data.dataset import Dataset
+from ansatz.data.preprocessing import Preprocessing
+from ansatz.data.read import read
+from ansatz.data.split import split
+from ansatz.protocol.capabilities import (
+    Bound,
+    Codec,
+    CodeSampler,
+    Density,
+    Sampler,
+    capabilities,
+)
+from ansatz.protocol.errors import DataError, OptionError
+from ansatz.protocol.keys import Stream, stream
+from ansatz.runs.record import Record
+
+EVENTS_AT_ONCE = 100
+
+
+class Pipeline(eqx.Module):
+    """Raw events and conditions -> the model -> raw events: everything that is saved as arrays."""
+
+    model: Any
+    preprocessing: Preprocessing
+    encoder: ConditionEncoder | None
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """A fitted model to sample, to score and to encode with, in the units of the data.
+
+    Wherever a method takes data, it takes what `ansatz.read` takes: a path, a name, an array,
+    an (events, conditions) pair, or a `Dataset`.
+    """
+
+    record: Record
+    pipeline: Pipeline
+    history: list[dict[str, Any]] = field(repr=False)
+    path: Path | None = None
+    finished: bool = True
+
+    @property
+    def model(self) -> Any:
+        """The model itself, on preprocessed events; dropout is off."""
+        return self.pipeline.model
+
+    @property
+    def can(self) -> tuple[str, ...]:
+        """The names of the model's capabilities."""
+        return capabilities(type(self.model))
+
+    def read(self, data: Any) -> Dataset:
+        """The data as this run reads them: its columns, its categories, its event shape."""
+        dataset = read(data, self.record.options)
+        if dataset.shape != self.record.spec.shape:
+            raise DataError(
+                f"{dataset.name} has events of shape {dataset.shape}; "
+                f"the run was fitted to events of shape {self.record.spec.shape}."
+            )
+        names = [column.name for column in dataset.event_columns]
+        fitted = [column.name for column in self.record.event_columns]
+        if names and fitted and names != fitted:
+            raise DataError(
+                f"{dataset.name} has the columns {', '.join(names)}; "
+                f"the run was fitted to {', '.join(fitted)}."
+            )
+        return dataset
+
+    def held_out(self, data: Any = None) -> tuple[str, Dataset]:
+        """The part of the fitted data that was held out for testing, or else for validation."""
+        source = self.record.source if data is None else data
+        if source is None:
+            raise OptionError("The run was fitted to an array in memory: give the data again.")
+        dataset, recipe = self.read(source), self.record.recipe
+        train, validation, test = split(dataset, recipe.validation, recipe.test, recipe.seed)
+        for name, index in [("test", test), ("validation", validation), ("training", train)]:
+            if len(index):
+                return name, dataset.take(index)
+        raise AssertionError("A split has training events.")
+
+    def sample(
+        self,
+        n: int,
+        *,
+        condition: Sequence[str] | np.ndarray | None = None,
+        seed: int = 0,
+        mean: bool = False,
+    ) -> np.ndarray:
+        """n events drawn from the model; with `mean`, what the decoder expects for n codes.
+
+        A condition is words such as ["label=3"], the same for all events, or an array of n rows.
+        """
+        return np.concatenate(list(self.sample_batches(n, condition, seed=seed, mean=mean)))
+
+    def sample_batches(
+        self,
+        n: int,
+        condition: Sequence[str] | np.ndarray | None = None,
+        *,
+        seed: int = 0,
+        mean: bool = False,
+        batch: int = 1000,
+    ) -> Iterator[np.ndarray]:
+        """The same, a batch at a time; the draws do not depend on the batch."""
+        self._need(CodeSampler if mean else Sampler, "sample codes" if mean else "sample")
+        if n < 1:
+            raise OptionError(f"The number of samples must be at least 1; it is {n}.")
+        rows = self._condition_rows(condition, n)
+        key = stream(seed, Stream.USE)
+        each = _expect if mean else _sample
+        for start in range(0, n, batch):
+            # Always whole batches, so that the last one needs no compilation of its own.
+            places = jnp.arange(start, start + min(batch, n))
+            some = None
+            if rows is not None:
+                some = jnp.asarray(rows[np.minimum(np.asarray(places), n - 1)], self._dtype)
+            events = np.asarray(_draw(each, self.pipeline, key, places, some))[: n - start]
+            yield events if mean else self._as_raw(events)
+
+    def log_likelihood(self, data: Any, *, samples: int = 100, seed: int = 0) -> np.ndarray:
+        """log p of every event in nats: exact where the model knows it, else a lower bound.
+
+        The bound takes the best of `samples` draws of the code, in the importance-weighted
+        sense; `log_likelihood_is` says in words what the numbers are.
+        """
+        return np.concatenate(list(self.log_likelihood_batches(data, samples=samples, seed=seed)))
+
+    def log_likelihood_batches(
+        self, data: Any, *, samples: int = 100, seed: int = 0
+    ) -> Iterator[np.ndarray]:
+        """The same, a batch at a time."""
+        if not isinstance(self.model, Density | Bound):
+            raise OptionError(f"A {self.record.recipe.name} has neither a density nor a bound.")
+        if samples < 1:
+            raise OptionError(f"The number of samples must be at least 1; it is {samples}.")
+        return self._map(_Likelihood(samples), data, seed)
+
+    def log_likelihood_is(self, samples: int = 100) -> str:
+        """What the numbers of `log_likelihood` are, and of what."""
+        steps = self.pipeline.preprocessing
+        if isinstance(self.model, Density):
+            kind = "lower bound (one dequantisation)" if steps.dequantises else "exact"
+        elif samples == 1:
+            kind = "evidence lower bound"
+        else:
+            kind = f"importance-weighted lower bound, K = {samples}"
+        if steps.binarises:
+            return f"{kind}; probability of pixels binarised afresh"
+        if self.model.discrete or steps.dequantises:
+            return f"{kind}; probability"
+        return f"{kind}; density in the units of the data"
+
+    def encode(self, data: Any, *, seed: int = 0) -> np.ndarray:
+        """The code of every event."""
+        return np.concatenate(list(self.encode_batches(data, seed=seed)))
+
+    def encode_batches(self, data: Any, *, seed: int = 0) -> Iterator[np.ndarray]:
+        """The same, a batch at a time."""
+        self._need(Codec, "encode")
+        return self._map(_encode, data, seed)
+
+    def decode(
+        self, codes: np.ndarray, *, condition: Sequence[str] | np.ndarray | None = None
+    ) -> np.ndarray:
+        """The event expected for every code, in the units of the data."""
+        self._need(Codec, "decode")
+        rows = self._condition_rows(condition, len(codes))
+        some = None if rows is None else jnp.asarray(rows, self._dtype)
+        return np.asarray(_decode(self.pipeline, jnp.asarray(codes, self._dtype), some))
+
+    def reconstruct(self, data: Any, *, seed: int = 0) -> np.ndarray:
+        """Every event as its own code expects it."""
+        self._need(Codec, "reconstruct")
+        return np.concatenate(list(self._map(_reconstruct, data, seed)))
+
+    @property
+    def _dtype(self) -> str:
+        return self.record.recipe.dtype
+
+    def _need(self, capability: type, verb: str) -> None:
+        if not isinstance(self.model, capability):
+            raise OptionError(
+                f"A {self.record.recipe.name} cannot {verb}; it can {', '.join(self.can)}."
+            )
+
+    def _map(self, each: Callable[..., Array], data: Any, seed: int) -> Iterator[np.ndarray]:
+        """`each` of (pipeline, event, condition, key), over all events, in equal batches."""
+        dataset = self.read(data)
+        rows = self._dataset_rows(dataset)
+        key = stream(seed, Stream.USE)
+        n = len(dataset)
+        size = min(EVENTS_AT_ONCE, n)
+        for start in range(0, n, size):
+            places = np.minimum(np.arange(start, start + size), n - 1)
+            events = jnp.asarray(dataset.events[places], self._dtype)
+            some = None if rows is None else jnp.asarray(rows[places], self._dtype)
+            yield np.asarray(_each(each, self.pipeline, events, some, jnp.asarray(places), key))[
+                : n - start
+            ]
+
+    def _dataset_rows(self, dataset: Dataset) -> np.ndarray | None:
+        """The conditions of a dataset, coded as the run codes them."""
+        if not self.record.condition_columns:
+            return None
+        given = () if dataset.conditions is None else dataset.condition_columns
+        rows = np.empty((len(dataset), 0)) if dataset.conditions is None else dataset.conditions
+        return recode(rows, given, self.record.condition_columns)
+
+    def _condition_rows(
+        self, condition: Sequence[str] | np.ndarray | None, n: int
+    ) -> np.ndarray | None:
+        columns = self.record.condition_columns
+        if not columns:
+            if condition is not None and len(condition):
+                raise OptionError("The run is not conditional: leave the condition out.")
+            return None
+        if isinstance(condition, np.ndarray):
+            rows = condition.reshape(len(condition), -1)
+            if rows.shape != (n, len(columns)):
+                raise DataError(
+                    f"The conditions have shape {rows.shape}; {n} events with "
+                    f"{', '.join(c.name for c in columns)} need {(n, len(columns))}."
+                )
+            return rows
+        return np.tile(parse_conditions(columns, condition or ()), (n, 1))
+
+    def _as_raw(self, events: np.ndarray) -> np.ndarray:
+        """Whole numbers in the type the data had, rounded and kept within its range."""
+        dtype = np.dtype(self.record.event_dtype)
+        if dtype.kind in "iub":
+            limits = (0, 1) if dtype.kind == "b" else (np.iinfo(dtype).min, np.iinfo(dtype).max)
+            return np.clip(np.rint(events), *limits).astype(dtype)
+        return events
+
+
+def _condition(pipeline: Pipeline, row: Array | None) -> Array | None:
+    return None if row is None or pipeline.encoder is None else pipeline.encoder(row)
+
+
+@eqx.filter_jit
+def _draw(
+    each: Callable[..., Array], pipeline: Pipeline, key: PRNGKeyArray, places: Array, rows: Any
+) -> Array:
+    def one(place: Array, row: Array | None) -> Array:
+        event = each(pipeline.model, jax.random.fold_in(key, place), _condition(pipeline, row))
+        return pipeline.preprocessing.inverse(event)
+
+    return jax.vmap(one)(places, rows)
+
+
+def _sample(model: Any, key: PRNGKeyArray, condition: Array | None) -> Array:
+    return model.sample(key, condition)
+
+
+def _expect(model: Any, key: PRNGKeyArray, condition: Array | None) -> Array:
+    return model.decode(model.sample_code(key, condition), condition)
+
+
+@eqx.filter_jit
+def _decode(pipeline: Pipeline, codes: Array, rows: Array | None) -> Array:
+    def one(code: Array, row: Array | None) -> Array:
+        event = pipeline.model.decode(code, _condition(pipeline, row))
+        return pipeline.preprocessing.inverse(event)
+
+    return jax.vmap(one)(codes, rows)
+
+
+@eqx.filter_jit
+def _each(
+    each: Callable[..., Array],
+    pipeline: Pipeline,
+    events: Array,
+    rows: Array | None,
+    places: Array,
+    key: PRNGKeyArray,
+) -> Array:
+    def one(event: Array, row: Array | None, place: Array) -> Array:
+        return each(pipeline, event, _condition(pipeline, row), jax.random.fold_in(key, place))
+
+    return jax.vmap(one)(events, rows, places)
+
+
+class _Likelihood(eqx.Module):
+    """log p of one raw event, the Jacobian of the preprocessing included."""
+
+    samples: int = eqx.field(static=True)
+
+    def __call__(
+        self, pipeline: Pipeline, event: Array, condition: Array | None, key: PRNGKeyArray
+    ) -> Array:
+        key_event, key_model = jax.random.split(key)
+        event, log_det = pipeline.preprocessing.forward(event, key_event)
+        model = pipeline.model
+        if isinstance(model, Density):
+            value = model.log_prob(event, condition)
+        else:
+            value = model.bound(event, condition, key=key_model, samples=self.samples)
+        # Probabilities have no Jacobian.
+        return value if model.discrete else value + log_det
+
+
+def _encode(pipeline: Pipeline, event: Array, condition: Array | None, key: PRNGKeyArray) -> Array:
+    event, _ = pipeline.preprocessing.forward(event, key)
+    return pipeline.model.encode(event, condition)
+
+
+def _reconstruct(
+    pipeline: Pipeline, event: Array, condition: Array | None, key: PRNGKeyArray
+) -> Array:
+    event, _ = pipeline.preprocessing.forward(event, key)
+    model = pipeline.model
+    return pipeline.preprocessing.inverse(model.decode(model.encode(event, condition), condition))

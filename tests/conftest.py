@@ -1,0 +1,15 @@
+"""What every test runs under: strict types, strict ranks, one compilation cache."""
+
+import jax
+import pytest
+
+jax.config.update("jax_numpy_dtype_promotion", "strict")
+jax.config.update("jax_numpy_rank_promotion", "raise")
+
+
+@pytest.fixture
+def double_precision():
+    """64-bit numbers for the length of a test, to compare with an oracle."""
+    jax.config.update("jax_enable_x64", True)
+    yield
+    jax.config.update("jax_enable_x64", False)
