@@ -4,12 +4,8 @@ A file appears under its name only when it is complete: until then it has a temp
 the same folder.
 """
 
-import csv
 import errno
-import io
 import os
-import zipfile
-from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -17,155 +13,9 @@ from types import TracebackType
 from typing import Any
 
 import numpy as np
-from numpy.lib import format as npy
 
+from ansatz.data.growing import AbstractFile, Csv, Hdf5, Npy, Npz
 from ansatz.protocol.errors import DataError
-
-
-class _AbstractFormat(ABC):
-    """A file that grows by batches (m, *shape)."""
-
-    @abstractmethod
-    def append(self, batch: np.ndarray) -> None: ...
-
-    @abstractmethod
-    def finish(self) -> None:
-        """Everything is on the disk when this returns."""
-
-    @abstractmethod
-    def abandon(self) -> None:
-        """Closes the file, which is of no more use."""
-
-
-class _Npy(_AbstractFormat):
-    """An npy file; its header is written again at the end, when the number of events is known."""
-
-    def __init__(self, path: Path, shape: tuple[int, ...], dtype: np.dtype) -> None:
-        self.shape, self.dtype, self.n = shape, dtype, 0
-        self.stream = path.open("wb")
-        self._header()
-
-    def _header(self) -> None:
-        # NumPy leaves room in the header for the first dimension to grow.
-        description = npy.dtype_to_descr(self.dtype)
-        header = {"descr": description, "fortran_order": False, "shape": (self.n, *self.shape)}
-        npy.write_array_header_1_0(self.stream, header)
-
-    def append(self, batch: np.ndarray) -> None:
-        self.stream.write(np.ascontiguousarray(batch).data)
-        self.n += len(batch)
-
-    def finish(self) -> None:
-        self.stream.seek(0)
-        self._header()
-        self.stream.flush()
-        os.fsync(self.stream.fileno())
-        self.stream.close()
-
-    def abandon(self) -> None:
-        self.stream.close()
-
-
-class _Npz(_AbstractFormat):
-    """An npz file with one array: an npy file that is put into an archive at the end."""
-
-    def __init__(self, path: Path, shape: tuple[int, ...], dtype: np.dtype, key: str) -> None:
-        self.path, self.key = path, key
-        self.plain = path.with_name(path.name + ".npy")
-        self.array = _Npy(self.plain, shape, dtype)
-
-    def append(self, batch: np.ndarray) -> None:
-        self.array.append(batch)
-
-    def finish(self) -> None:
-        self.array.finish()
-        with self.path.open("wb") as stream:
-            with zipfile.ZipFile(stream, "w") as archive:
-                archive.write(self.plain, f"{self.key}.npy")
-            stream.flush()
-            os.fsync(stream.fileno())
-        self.plain.unlink()
-
-    def abandon(self) -> None:
-        self.array.abandon()
-        self.plain.unlink(missing_ok=True)
-
-
-class _Csv(_AbstractFormat):
-    """A csv file with a header; events are flattened, numbers keep all their digits."""
-
-    def __init__(self, path: Path, dtype: np.dtype, names: tuple[str, ...]) -> None:
-        self.width = len(names)
-        digits = np.finfo(dtype).precision + 3 if dtype.kind == "f" else 0
-        self.format = f"%.{digits}g" if digits else "%d"
-        self.stream = path.open("w", newline="")
-        csv.writer(self.stream, lineterminator="\n").writerow(names)
-
-    def append(self, batch: np.ndarray) -> None:
-        np.savetxt(self.stream, batch.reshape(len(batch), self.width), self.format, ",")
-
-    def finish(self) -> None:
-        self.stream.flush()
-        os.fsync(self.stream.fileno())
-        self.stream.close()
-
-    def abandon(self) -> None:
-        self.stream.close()
-
-
-class _Hdf5(_AbstractFormat):
-    """An HDF5 file with one dataset that is extended by each batch."""
-
-    def __init__(self, path: Path, shape: tuple[int, ...], dtype: np.dtype, key: str) -> None:
-        import h5py
-
-        self.stream = _Lenient(path, "w+")
-        self.file = h5py.File(self.stream, "w")
-        rows = max(1, (1 << 20) // max(1, dtype.itemsize * int(np.prod(shape))))
-        self.dataset = self.file.create_dataset(
-            key, (0, *shape), dtype, maxshape=(None, *shape), chunks=(rows, *shape)
-        )
-
-    def append(self, batch: np.ndarray) -> None:
-        n = len(self.dataset)
-        self.dataset.resize(n + len(batch), axis=0)
-        self.dataset[n:] = batch
-        self.stream.check()
-
-    def finish(self) -> None:
-        self.file.close()
-        self.stream.check()
-        os.fsync(self.stream.fileno())
-        self.stream.close()
-
-    def abandon(self) -> None:
-        self.file.close()
-        self.stream.close()
-
-
-class _Lenient(io.FileIO):
-    """A file that keeps the first error of its writes for `check` and ignores what follows.
-
-    The HDF5 library crashes the process if a file is closed after a write has failed, as on a
-    full disk; so it must not see that.
-    """
-
-    error: OSError | None = None
-
-    def write(self, data: Any, /) -> int:
-        rest = memoryview(data).cast("B")
-        size = len(rest)
-        try:
-            while self.error is None and len(rest):
-                rest = rest[super().write(rest) :]
-        except OSError as error:
-            self.error = error
-        return size
-
-    def check(self) -> None:
-        if self.error is not None:
-            raise self.error
-
 
 SUFFIXES = (".npy", ".npz", ".csv", ".h5")
 
@@ -206,16 +56,16 @@ class Writer:
             self._format = self._open()
         return self
 
-    def _open(self) -> _AbstractFormat:
+    def _open(self) -> AbstractFile:
         match self.path.suffix:
             case ".npy":
-                return _Npy(self.temporary, self.shape, self.dtype)
+                return Npy(self.temporary, self.shape, self.dtype)
             case ".npz":
-                return _Npz(self.temporary, self.shape, self.dtype, self.key)
+                return Npz(self.temporary, self.shape, self.dtype, self.key)
             case ".csv":
-                return _Csv(self.temporary, self.dtype, self.names)
+                return Csv(self.temporary, self.dtype, self.names)
             case _:
-                return _Hdf5(self.temporary, self.shape, self.dtype, self.key)
+                return Hdf5(self.temporary, self.shape, self.dtype, self.key)
 
     def append(self, batch: np.ndarray) -> None:
         """Adds events (m, *shape), converted to the file's type."""

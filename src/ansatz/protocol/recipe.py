@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal
 
 import equinox as eqx
 from jaxtyping import PRNGKeyArray
@@ -75,7 +75,7 @@ class Recipe(Settings, ABC):
             if getattr(self, name) < least:
                 raise OptionError(f"{name} must be at least {least}; it is {getattr(self, name)}.")
 
-    def resolve(self, spec: Spec) -> Self:
+    def resolve(self, spec: Spec) -> "Recipe":
         """The recipe with every 'auto' replaced by what suits the data."""
         return self
 

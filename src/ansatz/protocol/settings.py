@@ -4,9 +4,12 @@ import types
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, TypeVar
 
 from ansatz.protocol.errors import OptionError, nearest
+
+
+Own = TypeVar("Own", bound="Settings")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,7 +20,7 @@ class Settings:
     """What a message calls them."""
 
     @classmethod
-    def of(cls, settings: Mapping[str, Any]) -> Self:
+    def of(cls: type[Own], settings: Mapping[str, Any]) -> Own:
         """These settings, each checked for its name and its type, and defaults for the rest."""
         hints = typing.get_type_hints(cls)
         known = [field.name for field in fields(cls)]
@@ -28,7 +31,7 @@ class Settings:
             values[name] = convert(value, hints[name], f"The setting {name!r} of {cls.kind}")
         return cls(**values)
 
-    def with_settings(self, settings: Mapping[str, Any]) -> Self:
+    def with_settings(self: Own, settings: Mapping[str, Any]) -> Own:
         """The same with some settings changed."""
         return type(self).of({**self.settings(), **settings})
 

@@ -1,7 +1,7 @@
 """The settings of a principal component analysis."""
 
 from dataclasses import dataclass, replace
-from typing import ClassVar, Self
+from typing import ClassVar
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -29,7 +29,7 @@ class PCARecipe(Recipe):
     epochs: int = 1
     """Passes over the events; one is exact."""
 
-    def resolve(self, spec: Spec) -> Self:
+    def resolve(self, spec: Spec) -> "PCARecipe":
         if not 1 <= self.latent <= spec.size:
             raise OptionError(
                 f"latent is {self.latent}; events of {spec.size} numbers have from 1 to "

@@ -1,7 +1,7 @@
 """The settings of a variational autoencoder, and how they become a model and an update."""
 
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal
 
 import equinox as eqx
 import jax
@@ -90,7 +90,7 @@ class VAERecipe(Optimiser, Recipe):
             raise OptionError(f"prior_scale must be positive; it is {self.prior_scale}.")
         self._groups()
 
-    def resolve(self, spec: Spec) -> Self:
+    def resolve(self, spec: Spec) -> "VAERecipe":
         image = len(spec.shape) > 1
         likelihood = self.likelihood
         if likelihood == "auto":

@@ -1,0 +1,356 @@
+"""The variational autoencoder against quadrature, enumeration and probabilistic PCA."""
+
+from itertools import product
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy import integrate, special, stats
+
+import ansatz
+from ansatz.models.vae import VAE, VAERecipe
+from ansatz.models.vae import model as vae_model
+from ansatz.models.vae.objective import NegativeELBO
+from ansatz.protocol.recipe import Spec
+from ansatz.protocol.source import Batch
+
+PIXELS = 3
+EVENTS = np.array(list(product([0.0, 1.0], repeat=PIXELS)), np.float32)
+SETTINGS = {"latent": 1, "hidden": (4,), "likelihood": "bernoulli", "activation": "tanh"}
+
+
+@pytest.fixture(scope="module")
+def model() -> VAE:
+    """A VAE of three pixels and one latent, with a prior that is not standard and large weights."""
+    recipe = VAERecipe(**SETTINGS, prior_mean=(0.4,), prior_scale=(0.8,))
+    built = recipe.build(Spec(shape=(PIXELS,), kind="binary"), jax.random.key(3))
+    strong = jax.tree.map(lambda w: 1.7 * w, eqx.filter(built, eqx.is_inexact_array))
+    built = eqx.combine(strong, built)
+    prior = recipe.build(Spec(shape=(PIXELS,), kind="binary"), jax.random.key(3)).prior
+    return eqx.tree_at(lambda m: m.prior, built, prior)
+
+
+class Quadrature:
+    """The same model in NumPy, every integral over the latent on a fine grid."""
+
+    def __init__(self, model: VAE) -> None:
+        self.z = np.linspace(-7, 7, 4001)
+        self.log_prior = stats.norm(0.4, 0.8).logpdf(self.z)
+        logits = _net(model.decoder.net, self.z[:, None])
+        self.log_likelihood = (
+            EVENTS @ special.log_expit(logits).T + (1 - EVENTS) @ special.log_expit(-logits).T
+        )
+        raw = _net(model.encoder.net, EVENTS)
+        self.posterior = stats.norm(raw[:, :1], np.exp(raw[:, 1:]))
+        self.q = self.posterior.pdf(self.z)
+
+    def integral(self, values: np.ndarray) -> np.ndarray:
+        return integrate.simpson(values, x=self.z, axis=-1)
+
+    def log_prob(self) -> np.ndarray:
+        return np.log(self.integral(np.exp(self.log_prior + self.log_likelihood)))
+
+    def divergence(self) -> np.ndarray:
+        return self.integral(self.q * (self.posterior.logpdf(self.z) - self.log_prior))
+
+    def elbo(self) -> np.ndarray:
+        return self.integral(self.q * self.log_likelihood) - self.divergence()
+
+
+def _net(net, x: np.ndarray) -> np.ndarray:
+    first, last = net.layers
+    hidden = np.tanh(x @ np.asarray(first.weight).T + np.asarray(first.bias))
+    return hidden @ np.asarray(last.weight).T + np.asarray(last.bias)
+
+
+@pytest.fixture(scope="module")
+def exact(model) -> Quadrature:
+    return Quadrature(model)
+
+
+@eqx.filter_jit
+def bounds(model: VAE, keys, samples: int):
+    """The bound of every event for every key, (keys, events)."""
+
+    def one(key, event):
+        return model.bound(event, key=key, samples=samples)
+
+    return jax.vmap(lambda key: jax.vmap(one, (None, 0))(key, jnp.asarray(EVENTS)))(keys)
+
+
+def mean_and_error(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    values = np.asarray(values, float)
+    return values.mean(0), values.std(0, ddof=1) / np.sqrt(len(values))
+
+
+def test_probabilities_of_all_events_sum_to_one(exact):
+    assert np.exp(exact.log_prob()).sum() == pytest.approx(1, abs=1e-6)
+
+
+def test_both_terms_of_the_elbo_agree_with_quadrature(model, exact):
+    keys = jax.random.split(jax.random.key(0), 4000)
+
+    @eqx.filter_jit
+    def terms(model, keys):
+        one = lambda key, event: model.elbo_terms(event, key=key)  # noqa: E731
+        return jax.vmap(lambda k: jax.vmap(one, (None, 0))(k, jnp.asarray(EVENTS)))(keys)
+
+    fit, divergence = terms(model, keys)
+    # The divergence is exact, the same for every key.
+    np.testing.assert_allclose(divergence[0], exact.divergence(), rtol=1e-4)
+    mean, error = mean_and_error(fit)
+    wanted = exact.integral(exact.q * exact.log_likelihood)
+    assert np.all(np.abs(mean - wanted) < 4 * error)
+
+
+def test_the_bound_with_one_draw_is_the_elbo(model, exact):
+    mean, error = mean_and_error(bounds(model, jax.random.split(jax.random.key(1), 4000), 1))
+    assert np.all(np.abs(mean - exact.elbo()) < 4 * error)
+
+
+def test_the_bound_rises_with_draws_and_never_passes_log_p(model, exact):
+    means = [exact.elbo()]
+    for samples, repeats in [(3, 4000), (30, 1000)]:
+        keys = jax.random.split(jax.random.key(samples), repeats)
+        mean, error = mean_and_error(bounds(model, keys, samples))
+        assert np.all(mean > means[-1] - 3 * error)
+        assert np.all(mean < exact.log_prob() + 4 * error)
+        means.append(mean)
+    assert means[1].sum() > means[0].sum()
+
+
+def test_the_bound_with_many_draws_is_log_p(model, exact):
+    got = np.asarray(bounds(model, jax.random.split(jax.random.key(5), 1), 5000))[0]
+    # The relative variance of a weight, E_q[w^2] / p^2 - 1, by quadrature; the mean of 5000
+    # weights has a 5000th of it, and so has its logarithm.
+    weight = np.exp(exact.log_prior + exact.log_likelihood) / exact.q.clip(1e-300)
+    relative = exact.integral(exact.q * weight**2) / np.exp(2 * exact.log_prob()) - 1
+    assert np.all(np.abs(got - exact.log_prob()) < 5 * np.sqrt(relative / 5000))
+
+
+@pytest.mark.parametrize("at_once", [1, 7, 64])
+def test_the_bound_does_not_depend_on_how_many_draws_are_held_at_once(model, monkeypatch, at_once):
+    key, event = jax.random.key(2), jnp.asarray(EVENTS[5])
+    whole = model.bound(event, key=key, samples=23)
+    monkeypatch.setattr(vae_model, "DRAWS_AT_ONCE", at_once)
+    np.testing.assert_allclose(model.bound(event, key=key, samples=23), whole, rtol=1e-5)
+
+
+def test_the_gradient_of_the_elbo_is_unbiased(model):
+    """Against the gradient of the ELBO by quadrature, differentiated by JAX."""
+    event = jnp.asarray(EVENTS[3])
+    z = jnp.linspace(-7, 7, 2001)
+    learning, rest = eqx.partition(model.encoder, eqx.is_inexact_array)
+
+    def exact_elbo(learning):
+        encoder = eqx.combine(learning, rest)
+        q = encoder(event)
+        log_q = jax.vmap(lambda z: q.log_prob(z[None]))(z)
+        terms = jax.vmap(
+            lambda z: model.decoder(z[None]).log_prob(event) + model.prior.log_prob(z[None])
+        )(z)
+        return jnp.sum(jnp.exp(log_q) * (terms - log_q)) * (z[1] - z[0])
+
+    def drawn_elbo(learning, key):
+        changed = eqx.tree_at(lambda m: m.encoder, model, eqx.combine(learning, rest))
+        fit, divergence = changed.elbo_terms(event, key=key)
+        return fit - divergence
+
+    wanted = np.asarray(jax.flatten_util.ravel_pytree(jax.grad(exact_elbo)(learning))[0])
+    keys = jax.random.split(jax.random.key(7), 20_000)
+    drawn = jax.jit(jax.vmap(jax.grad(drawn_elbo), (None, 0)))(learning, keys)
+    leaves = [np.asarray(leaf).reshape(len(keys), -1) for leaf in jax.tree.leaves(drawn)]
+    mean, error = mean_and_error(np.concatenate(leaves, 1))
+    assert np.linalg.norm(error) < 0.02 * np.linalg.norm(wanted)
+    # The largest of about fifteen normal deviations stays below 4 but once in a thousand.
+    assert np.all(np.abs(mean - wanted) < 4 * error + 1e-5)
+
+
+@pytest.mark.parametrize("beta", [0.0, 1.0, 4.0])
+def test_the_objective_weighs_the_divergence_by_beta(model, beta):
+    batch = Batch(jnp.asarray(EVENTS), None, jnp.ones(8), jnp.asarray(8.0))
+    loss, _, metrics = NegativeELBO(beta)(model, batch, None, jnp.asarray(0), jax.random.key(0))
+    np.testing.assert_allclose(loss, metrics["reconstruction"] + beta * metrics["kl"], rtol=1e-6)
+
+
+def test_weights_count_events(model):
+    """Weight two for one event and none for another is that event twice."""
+    key = jax.random.key(4)
+    loss = NegativeELBO(1.0)
+    keys = jax.random.split(key, 2)
+    fit, divergence = jax.vmap(lambda x, k: model.elbo_terms(x, key=k))(
+        jnp.asarray(EVENTS[:2]), keys
+    )
+    batch = Batch(jnp.asarray(EVENTS[:2]), None, jnp.asarray([2.0, 0.0]), jnp.asarray(2.0))
+    got, _, _ = loss(model, batch, None, jnp.asarray(0), key)
+    np.testing.assert_allclose(got, divergence[0] - fit[0], rtol=1e-5)
+
+
+def ppca_log_likelihood(events: np.ndarray, latent: int) -> float:
+    """Mean log-likelihood of probabilistic PCA at its maximum, in NumPy and SciPy alone."""
+    covariance = np.cov(events.T, bias=True)
+    values, vectors = np.linalg.eigh(covariance)
+    noise = values[:-latent].mean()
+    leading = vectors[:, -latent:]
+    model = leading @ np.diag(values[-latent:] - noise) @ leading.T + noise * np.eye(len(values))
+    return stats.multivariate_normal(events.mean(0), model).logpdf(events).mean()
+
+
+@pytest.mark.slow
+def test_a_linear_gaussian_vae_reaches_probabilistic_pca():
+    generator = np.random.default_rng(0)
+    mixing = generator.normal(size=(2, 5)) * np.array([[2.0], [1.0]])
+    events = generator.normal(size=(1000, 2)) @ mixing + 0.5 * generator.normal(size=(1000, 5)) + 3
+    run = ansatz.fit(
+        "vae",
+        events.astype(np.float32),
+        latent=2,
+        hidden=(),
+        likelihood="normal",
+        preprocess=("none",),
+        validation=0.0,
+        test=0.0,
+        batch=100,
+        epochs=500,
+        rate=0.02,
+        schedule="cosine",
+        quiet=True,
+    )
+    bound = run.log_likelihood(events, samples=200)
+    exact = ppca_log_likelihood(events, 2)
+    error = bound.std() / np.sqrt(len(bound))
+    assert error < 0.1
+    assert abs(bound.mean() - exact) < 0.01
+
+
+def test_the_prior_stays_as_it_was_given():
+    run = ansatz.fit(
+        "vae", "moons", latent=2, hidden=(8,), prior_mean=(1.0, -1.0), prior_scale=(0.5,),
+        epochs=1, optimiser="adamw", weight_decay=0.1, quiet=True,
+    )  # fmt: skip
+    np.testing.assert_array_equal(run.model.prior.mean(), [1.0, -1.0])
+    np.testing.assert_allclose(run.model.prior.variance(), [0.25, 0.25])
+
+
+@pytest.mark.parametrize(
+    ("settings", "scale"),
+    [({"variance": "fixed", "sigma": 0.3}, 0.3), ({"variance": "learnt", "sigma": 2.0}, 2.0)],
+)
+def test_a_normal_likelihood_has_the_scale_asked_for(settings, scale):
+    recipe = VAERecipe(latent=2, hidden=(), likelihood="normal", **settings)
+    model = recipe.build(Spec(shape=(4,), kind="real"), jax.random.key(0))
+    event, code = jnp.arange(4.0), jnp.array([0.3, -1.0])
+    got = model.decoder(code).log_prob(event)
+    wanted = stats.norm(np.asarray(model.decode(code)), scale).logpdf(np.arange(4.0)).sum()
+    np.testing.assert_allclose(got, wanted, rtol=1e-5)
+
+
+def test_each_number_may_have_a_variance_of_its_own():
+    recipe = VAERecipe(latent=2, hidden=(), likelihood="normal", variance="each")
+    model = recipe.build(Spec(shape=(4,), kind="real"), jax.random.key(0))
+    variances = model.decoder(jnp.array([1.0, -2.0])).variance()
+    assert len(np.unique(np.asarray(variances))) == 4
+
+
+@pytest.mark.parametrize("likelihood", ["bernoulli", "normal", "logistic"])
+def test_the_decoder_starts_at_the_mean_of_the_events(likelihood):
+    recipe = VAERecipe(latent=2, hidden=(4,), likelihood=likelihood)
+    spec = Spec(shape=(2, 3), kind="unit")
+    events = jax.random.uniform(jax.random.key(1), (500, 2, 3)) * 0.5 + 0.2
+    batch = Batch(events, None, jnp.ones(500), jnp.asarray(500.0))
+    model = recipe.initialise(recipe.build(spec, jax.random.key(0)), batch)
+    # With its weights at zero the last layer gives its bias alone.
+    silent = eqx.tree_at(
+        lambda m: m.decoder.net.layers[-1].weight, model, replace_fn=jnp.zeros_like
+    )
+    np.testing.assert_allclose(silent.decode(jnp.ones(2)), events.mean(0), rtol=1e-4)
+
+
+def test_encoder_and_decoder_see_the_condition():
+    recipe = VAERecipe(latent=2, hidden=(4,), likelihood="normal")
+    spec = Spec(shape=(3,), kind="real", condition=2)
+    model = recipe.build(spec, jax.random.key(0))
+    event, one, other = jnp.ones(3), jnp.array([1.0, 0.0]), jnp.array([0.0, 1.0])
+    assert not np.allclose(model.encode(event, one), model.encode(event, other))
+    assert not np.allclose(model.decode(jnp.ones(2), one), model.decode(jnp.ones(2), other))
+
+
+@pytest.mark.parametrize(
+    ("shape", "kind", "likelihood", "preprocess"),
+    [
+        ((8, 8), "whole", "bernoulli", ("scale", "binarise")),
+        ((8, 8), "unit", "bernoulli", ("binarise",)),
+        ((8, 8), "binary", "bernoulli", ("none",)),
+        ((8, 8), "real", "normal", ("standardise",)),
+        ((5,), "binary", "bernoulli", ("none",)),
+        ((5,), "whole", "normal", ("standardise",)),
+        ((5,), "real", "normal", ("standardise",)),
+    ],
+)
+def test_what_auto_chooses(shape, kind, likelihood, preprocess):
+    found = VAERecipe().resolve(Spec(shape=shape, kind=kind))
+    assert (found.likelihood, found.preprocess) == (likelihood, preprocess)
+    assert found.resolve(Spec(shape=shape, kind=kind)) == found
+
+
+@pytest.mark.parametrize(
+    ("settings", "kind", "words"),
+    [
+        ({"likelihood": "bernoulli", "preprocess": ("scale",)}, "whole", "end --preprocess with"),
+        ({"likelihood": "bernoulli", "preprocess": ("none",)}, "unit", "zeros and ones"),
+        ({"likelihood": "normal", "preprocess": ("binarise",)}, "unit", "need a Bernoulli"),
+    ],
+)
+def test_a_likelihood_that_does_not_fit_the_events_is_refused(settings, kind, words):
+    with pytest.raises(ansatz.AnsatzError, match=words):
+        VAERecipe(**settings).resolve(Spec(shape=(4, 4), kind=kind))
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"latent": 0},
+        {"hidden": (0,)},
+        {"dropout": 1.0},
+        {"sigma": 0.0},
+        {"beta": -1.0},
+        {"latent": 3, "prior_mean": (0.0, 1.0)},
+        {"prior_scale": (-1.0,)},
+        {"groups": {"encodr": {"rate": 1.0}}},
+        {"groups": {"encoder": {"rat": 1.0}}},
+    ],
+)
+def test_settings_that_make_no_model_are_refused(settings):
+    with pytest.raises(ansatz.AnsatzError):
+        VAERecipe(**settings)
+
+
+def test_a_part_of_the_model_may_stand_still():
+    events = np.random.default_rng(0).normal(size=(200, 3)).astype(np.float32)
+    common = {"latent": 1, "hidden": (4,), "quiet": True}
+    before = ansatz.fit("vae", events, **common, epochs=1, groups={"encoder": {"last": 0}})
+    after = ansatz.fit("vae", events, **common, epochs=2, groups={"encoder": {"last": 0}})
+    for one, other in zip(
+        jax.tree.leaves(before.model.encoder), jax.tree.leaves(after.model.encoder), strict=True
+    ):
+        np.testing.assert_array_equal(one, other)
+    first, second = (jax.tree.leaves(run.model.decoder) for run in (before, after))
+    assert any(not np.array_equal(a, b) for a, b in zip(first, second, strict=True))
+
+
+def test_own_nets_plug_in():
+    class Reader(eqx.Module):
+        layer: eqx.nn.Linear
+
+        def __call__(self, image):
+            return self.layer(image.ravel())
+
+    events = (np.random.default_rng(0).random((100, 4, 4)) > 0.5).astype(np.uint8)
+    net = Reader(eqx.nn.Linear(16, 4, key=jax.random.key(0)))
+    run = ansatz.fit("vae", events, latent=2, hidden=(4,), epochs=1, encoder=net, quiet=True)
+    assert run.encode(events).shape == (100, 2)
+    wrong = Reader(eqx.nn.Linear(16, 5, key=jax.random.key(0)))
+    with pytest.raises(ansatz.AnsatzError, match="gives 5 numbers"):
+        ansatz.fit("vae", events, latent=2, hidden=(4,), epochs=1, encoder=wrong, quiet=True)
