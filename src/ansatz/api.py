@@ -69,6 +69,9 @@ def find_recipe(recipe: str | Path | Recipe) -> Recipe:
     if not str(recipe).endswith(".toml"):
         return recipe_class(str(recipe))()
     content = read_toml(Path(recipe))
-    if "recipe" not in content:
+    name, settings = content.get("recipe"), content.get("settings", {})
+    if not isinstance(name, str):
         raise OptionError(f"{recipe} does not name a recipe: begin it with recipe = 'vae'.")
-    return recipe_class(content["recipe"]).of(content.get("settings", {}))
+    if not isinstance(settings, dict):
+        raise OptionError(f"The settings of {recipe} must be a table, [settings].")
+    return recipe_class(name).of(settings)

@@ -39,7 +39,7 @@ HEADS = {
     ),
     "logistic": (
         LogisticHead,
-        lambda: scipy.stats.logistic.logpdf(X, RAW[0], np.exp(RAW[1])),
+        lambda: scipy.stats.logistic.logpdf(X, RAW[0], np.logaddexp(0, RAW[1])),
     ),
     "fixed normal": (
         lambda: FixedNormalHead(0.3),
@@ -49,7 +49,7 @@ HEADS = {
         lambda: SharedNormalHead(scale=0.3),
         lambda: scipy.stats.norm.logpdf(X, RAW[0], 0.3),
     ),
-    "normal": (NormalHead, lambda: scipy.stats.norm.logpdf(X, RAW[0], np.exp(RAW[1]))),
+    "normal": (NormalHead, lambda: scipy.stats.norm.logpdf(X, RAW[0], np.logaddexp(0, RAW[1]))),
 }
 
 

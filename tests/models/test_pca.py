@@ -22,9 +22,9 @@ def correlated(n: int, shape: tuple[int, ...], seed: int = 0) -> np.ndarray:
     return (50 + generator.normal(size=(n, size)) @ mixing).reshape(n, *shape)
 
 
-def fitted(events: np.ndarray, latent: int, **settings) -> PCA:
+def fitted(data, latent: int, **settings) -> PCA:
     everything = {"validation": 0.0, "test": 0.0, "batch": 37, "quiet": True}
-    return ansatz.fit("pca", events, latent=latent, **everything, **settings).model
+    return ansatz.fit("pca", data, latent=latent, **everything, **settings).model
 
 
 @pytest.fixture

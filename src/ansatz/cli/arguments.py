@@ -1,14 +1,22 @@
 """From the words of a command line to a dataclass of arguments."""
 
+import io
+import re
 import sys
-from dataclasses import dataclass, fields
-from typing import Any, TypeVar
+import types
+import typing
+from contextlib import redirect_stderr
+from dataclasses import dataclass, fields, is_dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
 
 import tyro
 
 from ansatz.protocol.errors import OptionError, nearest
 
 Arguments = TypeVar("Arguments")
+
+OPTION = re.compile(r"--?[A-Za-z][\w-]*")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,27 +30,33 @@ class Common:
 
 
 def parse(kind: type[Arguments], words: list[str], prog: str) -> Arguments:
-    """The arguments that the words give; an unknown option is named with its nearest."""
-    found, unknown = tyro.cli(
-        kind,
-        args=words,
-        prog=prog,
-        description=kind.__doc__,
-        return_unknown_args=True,
-        config=(tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff),
-    )
-    if unknown:
-        word = unknown[0].partition("=")[0]
-        if word.startswith("-"):
-            known = _options(kind)
-            close = nearest(word, known) if nearest(word, known).startswith("Did") else ""
+    """The arguments that the words give; what is wrong with them is said in a sentence."""
+    options, positional = _signature(kind)
+    for word in words:
+        if (found := OPTION.match(word)) and _plain(found[0]) not in options:
+            close = nearest(found[0], options)
+            close = f" {close}" if close.startswith("Did") else ""
             raise OptionError(
-                f"There is no option {word!r}. {close} `{prog} -h` lists them all.".replace(
-                    "  ", " "
-                )
+                f"There is no option {found[0]!r}.{close} `{prog} -h` lists them all."
             )
-        raise OptionError(f"{word!r} is one argument too many. `{prog} -h` lists them all.")
-    return found
+    complaint = io.StringIO()
+    try:
+        with redirect_stderr(complaint):
+            arguments, unknown = tyro.cli(
+                kind,
+                args=words,
+                prog=prog,
+                description=kind.__doc__,
+                return_unknown_args=True,
+                config=(tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff),
+            )
+    except SystemExit as end:
+        if not end.code:
+            raise
+        raise _wrong(complaint.getvalue(), words, options, positional, prog) from None
+    if unknown:
+        raise OptionError(f"{unknown[0]!r} is one argument too many. `{prog} -h` lists them all.")
+    return arguments
 
 
 def wants_help(words: list[str]) -> bool:
@@ -50,17 +64,84 @@ def wants_help(words: list[str]) -> bool:
     return not words or words[0] in ("-h", "--help")
 
 
-def _options(kind: Any) -> list[str]:
-    """The options of a dataclass of arguments, those of nested ones too."""
-    names = []
-    for field in fields(kind):
-        if isinstance(field.type, type) and hasattr(field.type, "__dataclass_fields__"):
-            names += _options(field.type)
-        else:
-            names.append("--" + field.name.replace("_", "-"))
-    return names
-
-
 def say(text: str) -> None:
     """A message for the person at the terminal, apart from the output."""
     print(text, file=sys.stderr)
+
+
+def _wrong(
+    complaint: str, words: list[str], options: dict[str, Any], positional: list[str], prog: str
+) -> OptionError:
+    """What tyro complains of, in words of our own: a value of the wrong type, or one missing.
+
+    Of its text only the name of the option is used.
+    """
+    named = next((w for w in OPTION.findall(complaint) if options.get(_plain(w))), None)
+    given = [word for word in words if not OPTION.match(word)]
+    if named is None:
+        needs = " and ".join(positional)
+        what = f", not only {' '.join(given)}" if given else ""
+        return OptionError(f"`{prog}` needs {needs}{what}. `{prog} -h` explains them.")
+    hint, same = options[_plain(named)]
+    at = next(i for i, w in enumerate(words) if _plain(w.partition("=")[0]) in same)
+    name, equals, value = words[at].partition("=")
+    values = [value] if equals else []
+    for word in words[at + 1 :]:
+        if values and (equals or typing.get_origin(hint) is not tuple) or OPTION.match(word):
+            break
+        values.append(word)
+    takes = _in_words(hint)
+    if not values:
+        return OptionError(f"{name} must be followed by {takes}.")
+    close = ""
+    if typing.get_origin(hint) is Literal:
+        found = nearest(values[0], map(str, typing.get_args(hint)))
+        close = f" {found}" if found.startswith("Did") else ""
+    return OptionError(f"{name} takes {takes}, not {' '.join(values)!r}.{close}")
+
+
+def _in_words(hint: Any) -> str:
+    """What an option of this type takes."""
+    if typing.get_origin(hint) is Literal:
+        return f"one of {', '.join(map(str, typing.get_args(hint)))}"
+    if typing.get_origin(hint) is tuple:
+        part = typing.get_args(hint)[0]
+        return {int: "whole numbers", float: "numbers"}.get(part, "words")
+    return {int: "a whole number", float: "a number", Path: "a path"}.get(hint, "a word")
+
+
+def _plain(option: str) -> str:
+    return option.partition("=")[0].replace("_", "-")
+
+
+def _signature(kind: Any) -> tuple[dict[str, Any], list[str]]:
+    """The options with their types and other spellings, and the names of what has no dashes."""
+    options: dict[str, Any] = dict.fromkeys(("-h", "--help"))
+    positional: list[str] = []
+    hints = typing.get_type_hints(kind, include_extras=True)
+    for field in fields(kind):
+        hint = hints[field.name]
+        extras: tuple[Any, ...] = ()
+        if typing.get_origin(hint) is Annotated:
+            hint, *rest = typing.get_args(hint)
+            extras = tuple(rest)
+        if is_dataclass(hint):
+            more, names = _signature(hint)
+            options |= more
+            positional += names
+            continue
+        if tyro.conf.Positional in extras:
+            positional.append(field.name.upper())
+            continue
+        if typing.get_origin(hint) is dict:
+            # A command line has no dictionaries; a command has an option of its own for each.
+            continue
+        name, aliases = field.name.replace("_", "-"), []
+        for extra in extras:
+            name = getattr(extra, "name", None) or name
+            aliases += list(getattr(extra, "aliases", None) or ())
+        if typing.get_origin(hint) in (typing.Union, types.UnionType):
+            hint = next(a for a in typing.get_args(hint) if a is not type(None))
+        same = [f"--{name}", *aliases]
+        options |= dict.fromkeys(same, (hint, same))
+    return options, positional

@@ -88,8 +88,8 @@ class Batches(AbstractSource):
         whole, rest = divmod(count, self.steps)
         within = step % self.steps
         start = whole * within + jnp.minimum(within, rest)
-        stop = start + whole + (within < rest)
-        places = start + jnp.arange(whole + (rest > 0))
+        stop = whole * (within + 1) + jnp.minimum(within + 1, rest)
+        places = start + jnp.arange(whole + (rest > 0), dtype=step.dtype)
         real = places < stop
         chosen = loaded[jnp.minimum(places, count - 1)]
         events, _ = jax.vmap(self.preprocessing.forward)(
@@ -114,7 +114,7 @@ def _order(seed: int, epoch: int, count: int) -> Int[Array, " events"]:
 def relative(weights: np.ndarray, name: str) -> np.ndarray:
     """Weights divided by their mean, which must be positive for the average to mean anything."""
     mean = float(weights.mean(dtype=np.float64))
-    if mean <= 0:
+    if not mean > 0:
         raise DataError(f"The weights of {name} have mean {mean:g}; it must be positive.")
     return weights / mean
 

@@ -44,11 +44,12 @@ def fit_conditions(
     """The encoder for these columns, standardised on the training rows; None without any."""
     if rows is None:
         return None
-    deviation = rows.std(0)
+    # Rounding of the mean leaves a constant column a small deviation, not zero.
+    deviation = np.where(np.ptp(rows, 0) > 0, rows.std(0), 1.0)
     return ConditionEncoder(
         columns,
         jnp.asarray(rows.mean(0), dtype),
-        jnp.asarray(np.where(deviation > 0, deviation, 1.0), dtype),
+        jnp.asarray(deviation, dtype),
     )
 
 
@@ -62,6 +63,8 @@ def parse_conditions(columns: tuple[Column, ...], words: Iterable[str]) -> np.nd
             raise OptionError(f"A condition is written name=value, not {word!r}.")
         if name not in by_name:
             raise OptionError(f"The run has no condition {name!r}. {nearest(name, by_name)}")
+        if name in values:
+            raise OptionError(f"The condition {name!r} is given twice.")
         values[name] = condition_value(by_name[name], text)
     missing = [column.name for column in columns if column.name not in values]
     if missing:
@@ -90,19 +93,24 @@ def condition_value(column: Column, text: str) -> float:
 
 
 def read_conditions(path: Path, wanted: tuple[Column, ...]) -> np.ndarray:
-    """Rows of conditions from a file: columns by their names, or one array with a column each."""
+    """Rows of conditions from a file: columns by their names, or one array with a column each.
+
+    A category is given by its name, also where that is a number.
+    """
     if not wanted:
         raise OptionError("The run is not conditional: it takes no conditions.")
     contents = open_source(path)
     names = [column.name for column in wanted]
     fields = [field for field in contents.fields if field.name in names]
     if len(contents.fields) == 1 and not fields:
-        rows = np.asarray(contents.fields[0].load(), np.float64).reshape(
-            len(contents.fields[0].load()), -1
-        )
-        if rows.shape[1] != len(wanted):
-            raise DataError(f"{path} has {rows.shape[1]} columns; give {', '.join(names)}.")
-        return rows
+        values = contents.fields[0].load()
+        if not values.ndim or values.dtype.kind not in "biufUS":
+            raise DataError(f"{path} must hold numbers or text, a row of them per condition.")
+        values = values.reshape(len(values), -1)
+        if values.shape[1] != len(wanted):
+            raise DataError(f"{path} has {values.shape[1]} columns; give {', '.join(names)}.")
+        columns = [_recode(values[:, i], column) for i, column in enumerate(wanted)]
+        return np.stack(columns, 1)
     found = [condition(contents, field) for field in fields]
     given = tuple(column for _, columns in found for column in columns)
     rows = np.concatenate([values for values, _ in found], 1) if found else np.empty((1, 0))
@@ -120,12 +128,29 @@ def recode(rows: np.ndarray, given: tuple[Column, ...], wanted: tuple[Column, ..
                 f"{nearest(column.name, names)}"
             )
         j = names.index(column.name)
-        if bool(column.categories) != bool(given[j].categories):
-            raise DataError(
-                f"{column.name!r} is a category in one place and a number in the other."
-            )
-        out[:, i] = rows[:, j]
-        if column.categories:
-            for code, name in enumerate(given[j].categories):
-                out[rows[:, j] == code, i] = condition_value(column, name)
+        values = rows[:, j]
+        if given[j].categories:
+            values = np.array(given[j].categories)[values.astype(int)]
+        out[:, i] = _recode(values, column)
     return out
+
+
+def _recode(values: np.ndarray, column: Column) -> np.ndarray:
+    """Numbers or names as the values of `column`.
+
+    Data that hold only whole numbers have categories where others have numbers: so both may
+    stand for either.
+    """
+    if values.dtype.kind == "f" and not column.categories and np.isfinite(values).all():
+        return values.astype(np.float64)
+    distinct, places = np.unique(values, return_inverse=True)
+    return np.array([condition_value(column, _name(value)) for value in distinct])[places]
+
+
+def _name(value: np.generic) -> str:
+    """What a category of this value is called."""
+    if isinstance(value, np.bytes_):
+        return value.decode("utf-8", "replace")
+    if isinstance(value, np.str_):
+        return str(value)
+    return str(int(value)) if np.isfinite(value) and value == np.rint(value) else str(value)

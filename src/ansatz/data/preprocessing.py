@@ -5,7 +5,9 @@ unit intervals, `Binarise` draws each pixel afresh. The chain is fitted once on 
 events, saved with the run, undone on the way out, and its Jacobian enters every density.
 """
 
+import math
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import equinox as eqx
 import jax
@@ -13,12 +15,12 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from ansatz.bijections import AbstractBijection, Affine, Log1p, Logit
+from ansatz.bijections import AbstractBijection, Affine, Chain, Log1p, Logit
 from ansatz.data.statistics import Statistics, gather
 from ansatz.protocol.errors import DataError, OptionError, nearest
 
-ROUNDING = 1e-6
-"""How far above one a pixel may lie after it was scaled."""
+ROUNDING = 5e-7
+"""How far outside [0, 1] a number may lie after it was scaled; less than the margin of logit."""
 
 
 class Dequantise(eqx.Module):
@@ -29,7 +31,12 @@ class Dequantise(eqx.Module):
     """
 
     def forward(self, x: Array, key: PRNGKeyArray) -> tuple[Array, Float[Array, ""]]:
-        return x + jax.random.uniform(key, x.shape, x.dtype), jnp.zeros((), x.dtype)
+        # A sum of a large x and a u close to one would be rounded to x + 1, another cell.
+        still = jax.lax.stop_gradient(x)
+        y = jnp.minimum(
+            x + jax.random.uniform(key, x.shape, x.dtype), jnp.nextafter(still + 1, still)
+        )
+        return y, jnp.zeros((), x.dtype)
 
     def inverse(self, y: Array) -> Array:
         return jnp.floor(y)
@@ -115,9 +122,9 @@ def fit_preprocessing(
         try:
             number = float(value) if value else None
         except ValueError:
-            raise OptionError(
-                f"The preprocessing step {word!r} takes a number after '='."
-            ) from None
+            number = math.nan
+        if number is not None and not math.isfinite(number):
+            raise OptionError(f"The preprocessing step {word!r} takes a number after '='.")
         seen = _Seen(Preprocessing(steps), events, shape, dtype)
         steps += (_STEPS[name](seen, number, jnp.dtype(dtype)),)
     return Preprocessing(steps)
@@ -141,14 +148,32 @@ class _Seen:
             return Statistics(1, zeros, ones, zeros, ones, whole=True)
         if not self.before.steps:
             return gather(self.events())
-        apply = jax.jit(jax.vmap(lambda x, key: self.before.forward(x, key)[0]))
-        # Any fixed key will do: it only blurs the statistics of dequantised numbers.
+        drawn = self._after(self.before)
+        if not self.before.dequantises:
+            return drawn
+        # Other draws will come closer to the ends of the unit intervals than these: the range
+        # is that of the ends themselves, for every deterministic step is increasing.
+        lowest, highest = (self._after(self._spread_by(u)) for u in (0.0, 1.0))
+        return replace(drawn, minimum=lowest.minimum, maximum=highest.maximum)
+
+    def _after(self, chain: Preprocessing) -> Statistics:
+        """The statistics of what `chain` makes of the events."""
+        assert self.events is not None
+        apply = jax.jit(jax.vmap(lambda x, key: chain.forward(x, key)[0]))
+        # Any fixed key will do: it only blurs the mean and variance of dequantised numbers.
         key = jax.random.key(0)
         return gather(
             np.asarray(
                 apply(jnp.asarray(part, self.dtype), jax.random.split(key, len(part))), np.float64
             )
             for part in self.events()
+        )
+
+    def _spread_by(self, u: float) -> Preprocessing:
+        """The steps so far with this number for every u that they draw."""
+        shift = Deterministic(Affine(jnp.asarray(u, self.dtype), jnp.ones((), self.dtype)))
+        return Preprocessing(
+            tuple(shift if isinstance(s, Dequantise) else s for s in self.before.steps)
         )
 
     def within(self, low: float, high: float, step: str, needs: str) -> Statistics:
@@ -172,19 +197,23 @@ def _scale(seen: _Seen, value: float | None, dtype: jnp.dtype) -> Step:
             raise OptionError(f"scale={value:g} must be positive.")
         return Deterministic(Affine(jnp.zeros((), dtype), jnp.asarray(1 / value, dtype)))
     found = seen.statistics()
-    low, high = found.minimum.min(), found.maximum.max()
+    # First the shift, from the range as the model's precision has it: then the lowest value is
+    # zero to the bit, however far from zero the range lies.
+    low, high = (float(x.astype(dtype)) for x in (found.minimum.min(), found.maximum.max()))
     width = high - low if high > low else 1.0
-    return Deterministic(Affine(jnp.asarray(-low / width, dtype), jnp.asarray(1 / width, dtype)))
+    shift = Affine(jnp.asarray(-low, dtype), jnp.ones((), dtype))
+    return Deterministic(
+        Chain((shift, Affine(jnp.zeros((), dtype), jnp.asarray(1 / width, dtype))))
+    )
 
 
 def _standardise(seen: _Seen, value: float | None, dtype: jnp.dtype) -> Step:
     """(x - mean) / standard deviation in every coordinate; a constant one is only shifted."""
     _no_number("standardise", value)
     found = seen.statistics()
-    deviation = np.sqrt(found.variance)
-    # Rounding leaves a constant column a deviation of some ulps of its mean, not zero.
-    constant = deviation <= 1e-12 * np.maximum(np.abs(found.mean), 1e-300)
-    deviation = np.where(constant, 1.0, deviation)
+    # Rounding of the mean leaves a constant column a small deviation, not zero.
+    constant = found.minimum == found.maximum
+    deviation = np.where(constant, 1.0, np.sqrt(found.variance))
     return Deterministic(
         Affine(jnp.asarray(-found.mean / deviation, dtype), jnp.asarray(1 / deviation, dtype))
     )
@@ -192,7 +221,7 @@ def _standardise(seen: _Seen, value: float | None, dtype: jnp.dtype) -> Step:
 
 def _logit(seen: _Seen, value: float | None, dtype: jnp.dtype) -> Step:
     """logit(a + (1 - 2a) x) with a = 1e-6 unless given."""
-    seen.within(0.0, 1.0 + ROUNDING, "logit", "values in [0, 1]")
+    seen.within(-ROUNDING, 1 + ROUNDING, "logit", "values in [0, 1]")
     return Deterministic(Logit(1e-6 if value is None else value))
 
 
@@ -214,7 +243,7 @@ def _dequantise(seen: _Seen, value: float | None, dtype: jnp.dtype) -> Step:
 
 def _binarise(seen: _Seen, value: float | None, dtype: jnp.dtype) -> Step:
     _no_number("binarise", value)
-    seen.within(0.0, 1.0 + ROUNDING, "binarise", "values in [0, 1]")
+    seen.within(-ROUNDING, 1 + ROUNDING, "binarise", "values in [0, 1]")
     return Binarise()
 
 

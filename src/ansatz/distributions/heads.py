@@ -5,6 +5,7 @@ import math
 from typing import ClassVar
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float
@@ -61,21 +62,21 @@ class BernoulliHead(AbstractHead):
 
 
 class LogisticHead(AbstractHead):
-    """Logistic coordinates; the raw numbers are their locations and the logs of their scales."""
+    """Logistic coordinates; the raw numbers are their locations and, through softplus, scales."""
 
     discrete: ClassVar[bool] = False
     numbers: int = eqx.field(static=True, default=2, init=False)
 
     def __call__(self, raw: Float[Array, "numbers *shape"]) -> Logistic:
         _check_raw(self, raw)
-        return Logistic(raw[0], jnp.exp(raw[1]))
+        return Logistic(raw[0], jax.nn.softplus(raw[1]))
 
     def initial(
         self, mean: Float[Array, "*shape"], variance: Float[Array, "*shape"]
     ) -> Float[Array, "numbers *shape"]:
-        log_deviation = _log_deviation(mean, variance)
         # The variance of a logistic distribution is s² π² / 3.
-        return jnp.stack([mean, log_deviation - math.log(math.pi / math.sqrt(3))])
+        scale = _deviation(mean, variance) * (math.sqrt(3) / math.pi)
+        return jnp.stack([mean, _softplus_inverse(scale)])
 
 
 class FixedNormalHead(AbstractHead):
@@ -131,26 +132,35 @@ class SharedNormalHead(AbstractHead):
 
 
 class NormalHead(AbstractHead):
-    """Normal coordinates; the raw numbers are their means and the logs of their scales."""
+    """Normal coordinates; the raw numbers are their means and, through softplus, their scales.
+
+    softplus(r) = log(1 + e^r) is e^r where scales are small and r where they are large: unlike
+    e^r it turns no event far out into an astronomic variance.
+    """
 
     discrete: ClassVar[bool] = False
     numbers: int = eqx.field(static=True, default=2, init=False)
 
     def __call__(self, raw: Float[Array, "numbers *shape"]) -> Normal:
         _check_raw(self, raw)
-        return Normal(raw[0], jnp.exp(raw[1]))
+        return Normal(raw[0], jax.nn.softplus(raw[1]))
 
     def initial(
         self, mean: Float[Array, "*shape"], variance: Float[Array, "*shape"]
     ) -> Float[Array, "numbers *shape"]:
-        return jnp.stack([mean, _log_deviation(mean, variance)])
+        return jnp.stack([mean, _softplus_inverse(_deviation(mean, variance))])
 
 
-def _log_deviation(mean: Array, variance: Array) -> Array:
-    """The log of the standard deviation, 0 for a coordinate that does not vary."""
+def _deviation(mean: Array, variance: Array) -> Array:
+    """The standard deviation, 1 for a coordinate that does not vary."""
     # A constant c has a computed variance of the order of (eps c)², not of zero.
     rounding = (10 * jnp.finfo(mean.dtype).eps * mean) ** 2
-    return jnp.log(jnp.where(variance > rounding, variance, 1)) / 2
+    return jnp.sqrt(jnp.where(variance > rounding, variance, 1))
+
+
+def _softplus_inverse(scale: Array) -> Array:
+    """log(e^s − 1), written so that neither a small nor a large s is lost."""
+    return scale + jnp.log(-jnp.expm1(-scale))
 
 
 def _check_raw(head: AbstractHead, raw: Array) -> None:

@@ -15,7 +15,8 @@ class OwnNet(eqx.Module):
     """Calls any `equinox.Module` as a net of this package: net(x, condition, key=key) -> vector.
 
     A module that takes no condition is given it appended to the flattened input, and one that
-    takes no key is called without; so `equinox.nn.MLP` plugs in as it is.
+    takes no key is called without; so `equinox.nn.MLP` and `equinox.nn.Sequential` plug in as
+    they are.
     """
 
     net: Any
@@ -31,7 +32,8 @@ class OwnNet(eqx.Module):
         positional = [
             p
             for p in parameters.values()
-            if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) and p.name != "key"
+            if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
+            and p.name not in ("key", "state")
         ]
         self.net = net
         self.takes_condition = "condition" in parameters or len(positional) > 1

@@ -1,5 +1,6 @@
 """The update that follows the gradient of an objective, group by group of parameters."""
 
+import math
 from dataclasses import dataclass
 from functools import reduce
 from operator import attrgetter
@@ -31,6 +32,14 @@ class Group:
     first: int = 0
     last: int | None = None
     every: int = 1
+
+    def __post_init__(self) -> None:
+        for name, least in (("first", 0), ("every", 1), ("last", self.first)):
+            value = getattr(self, name)
+            if value is not None and value < least:
+                raise OptionError(
+                    f"{name} of a group of parameters must be at least {least}; it is {value}."
+                )
 
     def active(self, step: Step) -> Array | None:
         """Whether the group learns at this step; None if it always does."""
@@ -126,8 +135,10 @@ class GradientUpdate(AbstractUpdate):
         self, optimiser: Optimiser, own: PyTree, gradient: PyTree, memory: PyTree, step: Step
     ) -> tuple[PyTree, PyTree]:
         """Parameters and optimiser memory after one step downhill."""
-        rate = optimiser.rate_at(self.steps)(step)
-        direction, memory = optimiser.direction().update(gradient, memory, own)
+        # Optax mixes whole numbers with floats, which strict type promotion would refuse.
+        with jax.numpy_dtype_promotion("standard"):
+            rate = optimiser.rate_at(self.steps)(step)
+            direction, memory = optimiser.direction().update(gradient, memory, own)
         own = jax.tree.map(lambda p, d: p - jnp.asarray(rate, p.dtype) * d, own, direction)
         return own, memory
 
@@ -136,8 +147,9 @@ class GradientUpdate(AbstractUpdate):
             return None
         # (1 - d) / (1 - d^n) is the newest parameters' share of the normalised average: one at
         # the first step, so that the random start leaves no trace.
+        # expm1, because 1 - d^n loses its digits where d is close to one.
         count = jnp.asarray(step + 1, jnp.result_type(float))
-        share = (1 - self.decay) / (1 - self.decay**count)
+        share = (self.decay - 1) / jnp.expm1(count * math.log(self.decay))
         return jax.tree.map(
             lambda mean, new: mean + share.astype(mean.dtype) * (new - mean),
             state.average,
@@ -173,8 +185,11 @@ def gradient(
     """
     if isinstance(groups, Optimiser):
         groups = (Group(groups),)
-    if sum(group.part is None for group in groups) > 1:
+    parts = [group.part for group in groups]
+    if parts.count(None) > 1:
         raise OptionError("Only one group of parameters may hold all that others leave.")
+    if len(set(parts)) < len(parts):
+        raise OptionError("Two groups hold the same part of the parameters; one must do.")
     if not 0 <= average < 1:
         raise OptionError(f"average must lie in [0, 1); it is {average}.")
     return GradientUpdate(objective, groups, steps, average)

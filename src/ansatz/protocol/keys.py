@@ -3,7 +3,7 @@
 from enum import IntEnum
 
 import jax
-from jaxtyping import PRNGKeyArray
+from jaxtyping import Array, Int, PRNGKeyArray
 
 
 class Stream(IntEnum):
@@ -16,6 +16,6 @@ class Stream(IntEnum):
     USE = 4
 
 
-def stream(seed: int, which: Stream) -> PRNGKeyArray:
+def stream(seed: int | Int[Array, ""], which: Stream) -> PRNGKeyArray:
     """The key from which all numbers of one stream are folded."""
     return jax.random.fold_in(jax.random.key(seed), which)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, Int
 
@@ -46,7 +47,7 @@ class Optimiser(Settings):
         for name in ("momentum", "second_moment"):
             if not 0 <= getattr(self, name) < 1:
                 raise OptionError(f"{name} must lie in [0, 1); it is {getattr(self, name)}.")
-        for name in ("warmup", "weight_decay", "l1", "l2"):
+        for name in ("epsilon", "warmup", "weight_decay", "l1", "l2"):
             if getattr(self, name) < 0:
                 raise OptionError(f"{name} must not be negative; it is {getattr(self, name)}.")
         if not self.rate > 0:
@@ -71,7 +72,9 @@ class Optimiser(Settings):
             "adam": lambda: optax.scale_by_adam(self.momentum, self.second_moment, self.epsilon),
             "adamw": lambda: optax.scale_by_adam(self.momentum, self.second_moment, self.epsilon),
             "sgd": lambda: optax.trace(self.momentum) if self.momentum else optax.identity(),
-            "rmsprop": lambda: optax.scale_by_rms(self.second_moment, self.epsilon),
+            "rmsprop": lambda: optax.scale_by_rms(
+                self.second_moment, self.epsilon, eps_in_sqrt=False
+            ),
             "lion": lambda: optax.scale_by_lion(self.momentum, self.second_moment),
         }
         parts = [rules[self.optimiser]()]
@@ -89,7 +92,9 @@ class Optimiser(Settings):
             "cosine": lambda: optax.cosine_decay_schedule(self.rate, falling, self.final_rate),
             "exponential": lambda: optax.exponential_decay(self.rate, falling, self.final_rate),
         }[self.schedule]()
-        if not self.warmup:
-            return after
-        rising = optax.linear_schedule(0.0, self.rate, self.warmup)
-        return optax.join_schedules([rising, after], [self.warmup])
+        course = after
+        if self.warmup:
+            rising = optax.linear_schedule(0.0, self.rate, self.warmup)
+            course = optax.join_schedules([rising, after], [self.warmup])
+        # Schedules divide the step by a number, which strict types allow only as a float.
+        return lambda step: course(jnp.asarray(step, jnp.result_type(float)))

@@ -74,6 +74,8 @@ class Recipe(Settings, ABC):
         for name, least in [("epochs", 1), ("batch", 1), ("patience", 0), ("seed", 0)]:
             if getattr(self, name) < least:
                 raise OptionError(f"{name} must be at least {least}; it is {getattr(self, name)}.")
+        if self.seed >= 2**31:
+            raise OptionError(f"seed must be below 2147483648; it is {self.seed}.")
 
     def resolve(self, spec: Spec) -> "Recipe":
         """The recipe with every 'auto' replaced by what suits the data."""

@@ -1,5 +1,6 @@
 """Settings: frozen dataclasses of plain values, made from what a user or a file says."""
 
+import math
 import types
 import typing
 from collections.abc import Mapping
@@ -64,6 +65,14 @@ def convert(value: Any, hint: Any, place: str) -> Any:
         return float(value)
     plain = origin or hint
     if isinstance(value, plain) and not (plain is not bool and isinstance(value, bool)):
+        if isinstance(value, float) and not math.isfinite(value):
+            raise OptionError(f"{place} must be a finite number, not {value}.")
         return value
-    wanted = {float: "a number", int: "a whole number", bool: "true or false", str: "a word"}
+    wanted = {
+        float: "a number",
+        int: "a whole number",
+        bool: "true or false",
+        str: "a word",
+        dict: "a table",
+    }
     raise OptionError(f"{place} must be {wanted.get(plain, 'a list')}, not {value!r}.")

@@ -53,6 +53,8 @@ class RunFolder:
     def reopen(self, record: Record, step: int) -> None:
         """Make the folder that of an unfinished run which stands at `step`."""
         self.model.unlink(missing_ok=True)
+        for half_written in self.path.rglob(".*.part"):
+            half_written.unlink()
         record.save(self.path)
         cut_back(self.path / "history.jsonl", step)
         cut_back(self.path / "timing.jsonl", step)
@@ -60,7 +62,13 @@ class RunFolder:
     def saved_pipeline(self) -> tuple[Path, dict[str, Any]]:
         """The file that holds the model as far as it got, and its arrays by name."""
         if self.finished:
-            return self.model, load_arrays(self.model)[0]
+            try:
+                return self.model, load_arrays(self.model)[0]
+            except RunError as error:
+                raise RunError(
+                    f"{error} To make it again from the last checkpoint: "
+                    f"ansatz fit --resume {self.path}"
+                ) from error
         path, arrays, _ = self.checkpoints.last_good()
         return path, part(arrays, "pipeline")
 
@@ -80,6 +88,8 @@ def check_free(path: Path, force: bool) -> None:
             f"{path} exists. Choose another --out, go on with it by `ansatz fit --resume {path}`, "
             "or replace it with --force."
         )
+    if Path.cwd().is_relative_to(path.resolve()):
+        raise RunError(f"{path} is the folder you are in; give --out the name of a new one.")
     replaceable = path.is_dir() and ((path / NAME).exists() or not any(path.iterdir()))
     if not replaceable:
         raise RunError(f"{path} exists and is not a run; it will not be replaced.")
@@ -90,8 +100,10 @@ def create(path: Path, record: Record, tree: PyTree, values: dict[str, Any]) -> 
 
     It is put together beside `path` and renamed, so that a run's folder can always be resumed.
     """
-    new = path.with_name(f".{path.name}.new")
-    old = path.with_name(f".{path.name}.old")
+    # Resolved, so that a link goes on to lead to the run.
+    place = path.resolve()
+    new = place.with_name(f".{place.name}.new")
+    old = place.with_name(f".{place.name}.old")
     try:
         for left_over in (new, old):
             if left_over.exists():
@@ -99,12 +111,14 @@ def create(path: Path, record: Record, tree: PyTree, values: dict[str, Any]) -> 
         (new / "checkpoints").mkdir(parents=True)
         record.save(new)
         RunFolder(new).checkpoints.save(0, tree, values)
-        if path.exists():
-            os.rename(path, old)
-        os.rename(new, path)
+        if place.exists():
+            os.rename(place, old)
+        os.rename(new, place)
     except OSError as error:
         raise unwritable(path, error) from error
     finally:
+        if old.exists() and not place.exists():
+            os.rename(old, place)
         shutil.rmtree(new, ignore_errors=True)
     shutil.rmtree(old, ignore_errors=True)
     return RunFolder(path)

@@ -30,14 +30,19 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
     if not path.exists():
         return []
     rows = []
-    lines = path.read_text(encoding="utf-8").splitlines()
+    lines = path.read_bytes().splitlines()
     for number, line in enumerate(lines, 1):
         try:
-            rows.append(json.loads(line))
-        except json.JSONDecodeError as error:
+            row = json.loads(line)
+            if not (isinstance(row, dict) and isinstance(row.get("step"), int)):
+                raise ValueError("it is not the row of an epoch")
+        except ValueError as error:
             if number == len(lines):
                 break
-            raise RunError(f"{path}, line {number}, is damaged: {error}.") from error
+            raise RunError(
+                f"{path}, line {number}, is damaged: {error}. Mend the line or delete it."
+            ) from error
+        rows.append(row)
     return rows
 
 

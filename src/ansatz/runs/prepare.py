@@ -113,11 +113,23 @@ def first(
 
     model = initial(opening, opening.load(0, 1), jnp.asarray(recipe.seed))
     if start is not None:
-        path, arrays = RunFolder(start).saved_pipeline()
-        model = fill(model, part(arrays, "model"), str(path))
+        model = _weights_of(start, model)
     pipeline = Pipeline(model, preprocessing, encoder)
     engine = _engine(record, pipeline, dataset)
     return Fit(record, pipeline, engine, engine.initial(model))
+
+
+def _weights_of(start: Path, model: Any) -> Any:
+    """The model with the weights of the run `start`, which must be one of the same shapes."""
+    record = Record.load(start)
+    path, arrays = RunFolder(start).saved_pipeline()
+    try:
+        return fill(model, part(arrays, "model"), str(path))
+    except RunError as error:
+        raise RunError(
+            f"{error} A fit begins from a run of the same recipe and shapes; "
+            f"{start} is a {record.recipe.name} of events of shape {record.spec.shape}."
+        ) from error
 
 
 def further(folder: RunFolder, epochs: int | None, data: Any, nets: dict[str, eqx.Module]) -> Fit:
@@ -135,6 +147,12 @@ def further(folder: RunFolder, epochs: int | None, data: Any, nets: dict[str, eq
             "was, or start another fit from this run's weights with --from."
         )
     path, arrays, values = folder.checkpoints.last_good()
+    done = values["step"] // record.spec.steps_per_epoch
+    if epochs is not None and epochs < done:
+        raise OptionError(
+            f"{folder.path} has done {done} epochs already: give --epochs {done} or more, for it "
+            "counts all of them."
+        )
     pipeline = empty_pipeline(record, nets)
     pipeline = fill(pipeline, part(arrays, "pipeline"), str(path))
     engine = _engine(record, pipeline, dataset)

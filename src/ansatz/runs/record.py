@@ -5,13 +5,14 @@ import tomllib
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 from ansatz.data.dataset import Column
 from ansatz.data.options import DataOptions
 from ansatz.models import recipe_class
-from ansatz.protocol.errors import RunError
+from ansatz.protocol.errors import OptionError, RunError
 from ansatz.protocol.recipe import Recipe, Spec
+from ansatz.protocol.settings import convert
 from ansatz.runs.files import write_atomic
 
 NAME = "recipe.toml"
@@ -67,7 +68,9 @@ class Record:
             raise RunError(f"{folder} is not a run: it has no {NAME}.")
         content = read_toml(path)
         try:
-            data, spec = dict(content["data"]), dict(content["spec"])
+            if not isinstance(content["recipe"], str):
+                raise ValueError("the recipe's name is no text")
+            data = dict(content["data"])
             columns = {
                 name: tuple(
                     Column(c["name"], c["unit"], tuple(c["categories"])) for c in data.pop(name)
@@ -76,17 +79,25 @@ class Record:
             }
             return cls(
                 recipe=recipe_class(content["recipe"]).of(content["settings"]),
-                spec=Spec(**{**spec, "shape": tuple(spec["shape"])}),
+                spec=_spec(content["spec"]),
                 source=data.pop("source", None),
                 fingerprint=data.pop("fingerprint"),
                 event_dtype=data.pop("event_dtype"),
                 options=DataOptions.of(data),
                 own_nets=tuple(content["own_nets"]),
-                versions=content["versions"],
+                versions=dict(content["versions"]),
                 **columns,
             )
-        except (KeyError, TypeError) as error:
-            raise RunError(f"{path} is incomplete or damaged: {error!r}.") from error
+        except KeyError as error:
+            raise RunError(f"{path} is incomplete: it has no {error}.") from error
+        except (TypeError, ValueError, AttributeError, OptionError) as error:
+            raise RunError(f"{path} is damaged: {str(error).rstrip('.')}.") from error
+
+
+def _spec(content: dict[str, Any]) -> Spec:
+    """The specification of the data, each value of the type it should have."""
+    hints = get_type_hints(Spec)
+    return Spec(**{n: convert(value, hints[n], f"spec.{n}") for n, value in content.items()})
 
 
 def read_toml(path: Path) -> dict[str, Any]:
@@ -95,6 +106,8 @@ def read_toml(path: Path) -> dict[str, Any]:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise RunError(f"There is no file {path}.") from None
+    except OSError as error:
+        raise RunError(f"{path} cannot be read: {error.strerror}.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise RunError(f"{path} is not a TOML file: {error}.") from error
 

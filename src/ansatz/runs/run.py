@@ -12,7 +12,8 @@ import numpy as np
 from jaxtyping import Array, PRNGKeyArray
 
 from ansatz.data.conditions import ConditionEncoder, parse_conditions, recode
-from ansatz.data.dataset import Dataset
+from ansatz.data.dataset import Column, Dataset
+from ansatz.data.fingerprint import fingerprint
 from ansatz.data.preprocessing import Preprocessing
 from ansatz.data.read import read
 from ansatz.data.split import split
@@ -24,7 +25,7 @@ from ansatz.protocol.capabilities import (
     Sampler,
     capabilities,
 )
-from ansatz.protocol.errors import DataError, OptionError
+from ansatz.protocol.errors import DataError, OptionError, RunError
 from ansatz.protocol.keys import Stream, stream
 from ansatz.runs.record import Record
 
@@ -86,6 +87,13 @@ class Run:
         if source is None:
             raise OptionError("The run was fitted to an array in memory: give the data again.")
         dataset, recipe = self.read(source), self.record.recipe
+        if fingerprint(dataset) != self.record.fingerprint:
+            # The split of other events would put some that were learnt into the test.
+            raise RunError(
+                f"{dataset.name} has changed since the run was fitted to it, so nobody knows "
+                "which of its events were held out. Put it back as it was, or name the data to "
+                "judge the run on."
+            )
         train, validation, test = split(dataset, recipe.validation, recipe.test, recipe.seed)
         for name, index in [("test", test), ("validation", validation), ("training", train)]:
             if len(index):
@@ -235,6 +243,8 @@ class Run:
                     f"The conditions have shape {rows.shape}; {n} events with "
                     f"{', '.join(c.name for c in columns)} need {(n, len(columns))}."
                 )
+            for values, column in zip(rows.T, columns, strict=True):
+                _check_condition(values, column)
             return rows
         return np.tile(parse_conditions(columns, condition or ()), (n, 1))
 
@@ -245,6 +255,18 @@ class Run:
             limits = (0, 1) if dtype.kind == "b" else (np.iinfo(dtype).min, np.iinfo(dtype).max)
             return np.clip(np.rint(events), *limits).astype(dtype)
         return events
+
+
+def _check_condition(values: np.ndarray, column: Column) -> None:
+    """Refuse numbers that are not finite, and codes of no category."""
+    if not np.isfinite(values).all():
+        raise DataError(f"The conditions hold a value of {column.name!r} that is not finite.")
+    codes = len(column.categories)
+    if codes and not np.isin(values, np.arange(codes)).all():
+        raise DataError(
+            f"{column.name!r} is a category, given by its code from 0 to {codes - 1}; "
+            "the conditions hold other values."
+        )
 
 
 def _condition(pipeline: Pipeline, row: Array | None) -> Array | None:

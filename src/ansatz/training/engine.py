@@ -138,7 +138,9 @@ class Engine:
     def _finish_epoch(self, state: TrainingState) -> tuple[TrainingState, dict[str, Any]]:
         per_epoch = self.source.steps_per_epoch
         epoch = state.step // per_epoch
-        state = replace(state, update=_finish_epoch(self.update, state.update))
+        update, healthy = _finish_epoch(self.update, state.update)
+        _check({}, bool(healthy), state.step - 1, 1)
+        state = replace(state, update=update)
         row: dict[str, Any] = {"epoch": epoch, "step": state.step}
         row |= {name: total / per_epoch for name, total in state.sums.items()}
         validated = self._validate(state)
@@ -234,8 +236,9 @@ def _initial(update: AbstractUpdate, model: Any) -> PyTree:
 
 
 @eqx.filter_jit
-def _finish_epoch(update: AbstractUpdate, state: PyTree) -> PyTree:
-    return update.finish_epoch(state)
+def _finish_epoch(update: AbstractUpdate, state: PyTree) -> tuple[PyTree, Array]:
+    state = update.finish_epoch(state)
+    return state, _finite(update.model(state))
 
 
 @eqx.filter_jit
