@@ -18,6 +18,12 @@ def eager(monkeypatch):
     monkeypatch.setattr(fitting, "SHARE_OF_TIME", float("inf"))
 
 
+@pytest.fixture
+def calm(monkeypatch):
+    """No checkpoint but the first and the last."""
+    monkeypatch.setattr(fitting, "SECONDS_BETWEEN", 1e9)
+
+
 @pytest.fixture(scope="session")
 def made(tmp_path_factory):
     """The folder of the data and the runs below."""

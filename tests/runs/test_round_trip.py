@@ -7,7 +7,7 @@ import equinox as eqx
 import jax
 import numpy as np
 import pytest
-from tiny import CONDITIONAL, EPOCHS, TINY, start
+from tiny import CONDITIONAL, EPOCHS, TINY, content, interrupted, start
 
 import ansatz
 from ansatz.data.dataset import Column
@@ -137,7 +137,7 @@ def test_a_net_of_ones_own_is_asked_for(tmp_path, array):
         ansatz.load(tmp_path / "run", encoder=other, decode=own)
 
 
-def test_a_fit_starts_from_another_run(tmp_path, array, plain_run):
+def test_a_fit_starts_from_another_run(tmp_path, array, plain_run, calm):
     out = tmp_path / "run"
     ansatz.fit("vae", array, start=plain_run, out=out, epochs=EPOCHS, quiet=True, **TINY)
     first, _ = load_arrays(out / "checkpoints" / "step-000000000000.safetensors")
@@ -182,6 +182,17 @@ def test_double_precision_is_kept(tmp_path, array, double_precision):
     train = np.random.Generator(np.random.Philox(0)).permutation(200)[20:][20:]
     values = np.linalg.eigvalsh(np.cov(events[train].T))
     np.testing.assert_allclose(loaded.model.variances, values[-1:], rtol=1e-12)
+
+
+def test_single_precision_is_kept_in_a_process_of_double_precision(
+    tmp_path, table, conditional_run, double_precision
+):
+    out = tmp_path / "run"
+    start(table, out, interrupted(15), **CONDITIONAL)
+    ansatz.resume(out, quiet=True)
+    assert content(out) == content(conditional_run)
+    # The conditional run has dropout, whose draws would be others in double precision.
+    assert jax.config.jax_enable_x64
 
 
 def test_a_folder_may_be_moved(tmp_path, plain):

@@ -87,7 +87,7 @@ def _wrong(
     name, equals, value = words[at].partition("=")
     values = [value] if equals else []
     for word in words[at + 1 :]:
-        if values and (equals or typing.get_origin(hint) is not tuple) or OPTION.match(word):
+        if (values and (equals or typing.get_origin(hint) is not tuple)) or OPTION.match(word):
             break
         values.append(word)
     takes = _in_words(hint)

@@ -1,40 +1,25 @@
 """Figures as data: arrays and labels that a family returns and the report draws."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
 
 @dataclass(frozen=True, eq=False)
-class Curve:
-    """Lines y_k(x), one for each label."""
-
-    title: str
-    x: np.ndarray
-    ys: dict[str, np.ndarray]
-    x_label: str = ""
-    y_label: str = ""
-    log_y: bool = False
-
-
-@dataclass(frozen=True, eq=False)
 class ImageGrid:
-    """Grey or colour images, (rows, columns, height, width[, channels])."""
+    """Images in rows and columns: (rows, columns, height, width) or with colours behind."""
 
     title: str
     images: np.ndarray
     row_labels: tuple[str, ...] = ()
-    column_labels: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
 class Scatter:
-    """Points in a plane, (n, 2), perhaps coloured by a number or a category."""
+    """Clouds of points in a plane, each (n, 2), by their label."""
 
     title: str
-    points: np.ndarray
-    colours: np.ndarray | None = None
-    categories: tuple[str, ...] = ()
+    clouds: dict[str, np.ndarray]
     x_label: str = ""
     y_label: str = ""
 
@@ -47,7 +32,17 @@ class Bars:
     labels: tuple[str, ...]
     values: np.ndarray
     y_label: str = ""
-    note: str = field(default="")
 
 
-Figure = Curve | ImageGrid | Scatter | Bars
+Figure = ImageGrid | Scatter | Bars
+
+
+def of_events(title: str, rows: dict[str, np.ndarray], columns: int = 10) -> tuple[Figure, ...]:
+    """Events as they can be looked at: images as images, pairs of numbers as points."""
+    shape = next(iter(rows.values())).shape[1:]
+    if len(shape) in (2, 3):
+        images = np.stack([events[:columns] for events in rows.values()])
+        return (ImageGrid(title, images, tuple(rows)),)
+    if shape == (2,):
+        return (Scatter(title, dict(rows)),)
+    return ()

@@ -1,13 +1,15 @@
 """A recipe: all the settings of a fit, as plain values that can be saved, typed and compared."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 import equinox as eqx
-from jaxtyping import PRNGKeyArray
+from jaxtyping import Array, PRNGKeyArray
 
 from ansatz.protocol.errors import OptionError
+from ansatz.protocol.figures import Figure
 from ansatz.protocol.settings import Settings
 from ansatz.protocol.source import Batch
 from ansatz.protocol.update import AbstractUpdate
@@ -92,3 +94,9 @@ class Recipe(Settings, ABC):
     def initialise(self, model: Any, batch: Batch) -> Any:
         """The model with what depends on data set from a first, large batch of events."""
         return model
+
+    def figures(
+        self, model: Any, batch: Batch, raw: Callable[[Array], Array], key: PRNGKeyArray
+    ) -> tuple[Figure, ...]:
+        """What is worth looking at, as arrays and labels; `raw` undoes the preprocessing."""
+        return ()

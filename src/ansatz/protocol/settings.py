@@ -9,7 +9,6 @@ from typing import Any, ClassVar, Literal, TypeVar
 
 from ansatz.protocol.errors import OptionError, nearest
 
-
 Own = TypeVar("Own", bound="Settings")
 
 

@@ -40,11 +40,12 @@ def fit(
     """
     if out is not None:
         check_free(out, force)
-    fitting = prepare.first(recipe, data, options, nets or {}, start)
-    folder = None
-    if out is not None:
-        folder = create(out, fitting.record, *fitting.saved(fitting.state))
-    return _train(fitting, folder, watcher)
+    with prepare.precision(recipe.dtype):
+        fitting = prepare.first(recipe, data, options, nets or {}, start)
+        folder = None
+        if out is not None:
+            folder = create(out, fitting.record, *fitting.saved(fitting.state))
+        return _train(fitting, folder, watcher)
 
 
 def resume(
@@ -61,10 +62,11 @@ def resume(
     `data` again.
     """
     folder = RunFolder(path)
-    fitting = prepare.further(folder, epochs, data, nets or {})
-    _compare_versions(fitting.record)
-    folder.reopen(fitting.record, fitting.state.step)
-    return _train(fitting, folder, watcher)
+    with prepare.precision(Record.load(path).recipe.dtype):
+        fitting = prepare.further(folder, epochs, data, nets or {})
+        _compare_versions(fitting.record)
+        folder.reopen(fitting.record, fitting.state.step)
+        return _train(fitting, folder, watcher)
 
 
 @dataclass

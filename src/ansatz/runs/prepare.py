@@ -1,5 +1,7 @@
 """From a recipe and data to all that a fit needs: record, pipeline, engine."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -71,7 +73,6 @@ def first(
 ) -> Fit:
     """A fit from its first step; with `start`, from the weights of that run."""
     check_nets(recipe, nets)
-    set_precision(recipe.dtype)
     dataset = read(data, options)
     train, _, _ = split(dataset, recipe.validation, recipe.test, recipe.seed)
     encoder = fit_conditions(
@@ -189,6 +190,20 @@ def check_nets(recipe: Recipe, nets: dict[str, Any]) -> None:
     for name in nets:
         if name not in recipe.nets:
             raise OptionError(f"{recipe.kind} takes no net {name!r}. {nearest(name, recipe.nets)}")
+
+
+@contextmanager
+def precision(dtype: str) -> Iterator[None]:
+    """Compute in the precision of a recipe, whatever other runs in this process asked for.
+
+    Draws of random numbers depend on it, and so would the bits of a fit in single precision.
+    """
+    if dtype == "float64":
+        set_precision(dtype)
+        yield
+    else:
+        with jax.enable_x64(False):
+            yield
 
 
 def set_precision(dtype: str) -> None:

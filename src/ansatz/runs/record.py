@@ -19,6 +19,11 @@ NAME = "recipe.toml"
 WATCHED = ("ansatz-learn", "jax", "equinox", "optax", "numpy")
 
 
+def current_versions() -> dict[str, str]:
+    """The versions of what a fit's numbers depend on."""
+    return {"python": platform.python_version(), **{name: version(name) for name in WATCHED}}
+
+
 @dataclass(frozen=True)
 class Record:
     """The settings, the data they were used on, and what the data look like."""
@@ -35,7 +40,7 @@ class Record:
     condition_columns: tuple[Column, ...] = ()
     own_nets: tuple[str, ...] = ()
     """Nets that were given in Python and must be given again to load."""
-    versions: dict[str, str] = field(default_factory=lambda: current_versions())
+    versions: dict[str, str] = field(default_factory=current_versions)
 
     def save(self, folder: Path) -> None:
         """Write it into a run's folder."""
@@ -110,11 +115,6 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise RunError(f"{path} cannot be read: {error.strerror}.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise RunError(f"{path} is not a TOML file: {error}.") from error
-
-
-def current_versions() -> dict[str, str]:
-    """The versions of what a fit's numbers depend on."""
-    return {"python": platform.python_version(), **{name: version(name) for name in WATCHED}}
 
 
 def _without_none(value: Any) -> Any:

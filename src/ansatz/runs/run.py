@@ -26,7 +26,9 @@ from ansatz.protocol.capabilities import (
     capabilities,
 )
 from ansatz.protocol.errors import DataError, OptionError, RunError
+from ansatz.protocol.figures import Figure
 from ansatz.protocol.keys import Stream, stream
+from ansatz.protocol.source import Batch
 from ansatz.runs.record import Record
 
 EVENTS_AT_ONCE = 100
@@ -195,6 +197,24 @@ class Run:
         self._need(Codec, "reconstruct")
         return np.concatenate(list(self._map(_reconstruct, data, seed)))
 
+    def figures(self, data: Any = None, *, events: int = 500, seed: int = 0) -> tuple[Figure, ...]:
+        """What the family finds worth looking at, as arrays and labels, in the data's units.
+
+        It is drawn from the first `events` of the data, or of those held out from the fit.
+        """
+        dataset = self.held_out()[1] if data is None else self.read(data)
+        dataset = dataset.take(np.arange(min(events, len(dataset))))
+        rows = self._dataset_rows(dataset)
+        key, key_figures = jax.random.split(stream(seed, Stream.USE))
+        batch = _prepared(
+            self.pipeline,
+            jnp.asarray(dataset.events, self._dtype),
+            None if rows is None else jnp.asarray(rows, self._dtype),
+            key,
+        )
+        raw = self.pipeline.preprocessing.inverse
+        return self.record.recipe.figures(self.model, batch, raw, key_figures)
+
     @property
     def _dtype(self) -> str:
         return self.record.recipe.dtype
@@ -314,6 +334,16 @@ def _each(
         return each(pipeline, event, _condition(pipeline, row), jax.random.fold_in(key, place))
 
     return jax.vmap(one)(events, rows, places)
+
+
+@eqx.filter_jit
+def _prepared(pipeline: Pipeline, events: Array, rows: Array | None, key: PRNGKeyArray) -> Batch:
+    """Raw events and conditions as the model takes them."""
+    keys = jax.random.split(key, len(events))
+    prepared, _ = jax.vmap(pipeline.preprocessing.forward)(events, keys)
+    conditions = jax.vmap(lambda row: _condition(pipeline, row))(rows) if rows is not None else None
+    weight = jnp.ones(len(events), events.dtype)
+    return Batch(prepared, conditions, weight, jnp.sum(weight))
 
 
 class _Likelihood(eqx.Module):

@@ -1,12 +1,13 @@
 """The settings of a variational autoencoder, and how they become a model and an update."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, ClassVar, Literal
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import PRNGKeyArray
+from jaxtyping import Array, PRNGKeyArray
 
 from ansatz.distributions import (
     AbstractHead,
@@ -17,10 +18,12 @@ from ansatz.distributions import (
     NormalHead,
     SharedNormalHead,
 )
+from ansatz.models.vae.figures import figures
 from ansatz.models.vae.model import VAE
 from ansatz.models.vae.objective import NegativeELBO
 from ansatz.nets import MLP, ConditionalNet, OwnNet, check_output
 from ansatz.protocol.errors import OptionError, nearest
+from ansatz.protocol.figures import Figure
 from ansatz.protocol.gradient import Group, gradient
 from ansatz.protocol.optimiser import Optimiser
 from ansatz.protocol.recipe import Recipe, Spec
@@ -170,6 +173,11 @@ class VAERecipe(Optimiser, Recipe):
             steps=self.epochs * spec.steps_per_epoch,
             average=self.average,
         )
+
+    def figures(
+        self, model: VAE, batch: Batch, raw: Callable[[Array], Array], key: PRNGKeyArray
+    ) -> tuple[Figure, ...]:
+        return figures(model, batch, raw, key)
 
     def _head(self) -> AbstractHead:
         if self.likelihood == "bernoulli":
