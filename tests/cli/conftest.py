@@ -29,10 +29,8 @@ def workshop(tmp_path_factory):
         file["energies"] = events[:, 0]
         file["run/number"] = 7
     run(["fit", "vae", str(folder / "events.npy"), *SMALL, "--out", str(folder / "plain")])
-    run(
-        ["fit", "vae", str(folder / "table.csv"), *SMALL, "--out", str(folder / "conditional")]
-        + ["--conditions", "particle", "angle"]
-    )
+    words = ["fit", "vae", str(folder / "table.csv"), *SMALL]
+    run([*words, "--out", str(folder / "conditional"), "--conditions", "particle", "angle"])
     run(["fit", "pca", "digits", "--latent", "4", "--quiet", "--out", str(folder / "pca")])
     return folder
 

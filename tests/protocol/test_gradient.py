@@ -53,7 +53,8 @@ class Squares(AbstractObjective):
         return jnp.zeros((), jnp.int32)
 
     def __call__(self, model, batch, carry, step, key):
-        keys = jax.random.split(key, len(batch.event))
+        # Without dropout no key is split, which is what takes long to compile.
+        keys = jax.random.split(key, len(batch.event)) if model.dropout.p else None
         error = jnp.sum((jax.vmap(model)(batch.event, keys) - batch.event) ** 2, 1)
         loss = batch.mean(error) / 2
         return loss, carry + 1, {"loss": loss}
@@ -78,13 +79,13 @@ def batch():
 
 
 def forward(model, x):
-    (w, b), (v, c) = jax.device_get(parts_of(model))
+    (w, b), (v, c) = parts_of(model)
     return np.tanh(x @ w.T + b) @ v.T + c
 
 
 @jax.jit
 @jax.grad
-def slope(parts):
+def _slope(parts):
     """The gradient of the loss as written out for these events, without any penalty."""
     (w, b), (v, c) = parts
     guess = jnp.tanh(jnp.array(EVENTS) @ w.T + b[None]) @ v.T + c[None]
@@ -92,8 +93,12 @@ def slope(parts):
     return jnp.dot(jnp.array([1.0, 2, 0.5, 1, 1, 0.5]), error) / 12
 
 
+def slope(model):
+    return jax.device_get(_slope(parts_of(model)))
+
+
 def parts_of(model):
-    return tuple((layer.weight, layer.bias) for layer in (model.lower, model.upper))
+    return jax.device_get(tuple((layer.weight, layer.bias) for layer in (model.lower, model.upper)))
 
 
 @eqx.filter_jit
@@ -128,13 +133,13 @@ def at(tree, step):
     return jax.tree.map(lambda x: x[step], tree)
 
 
-@pytest.mark.parametrize(("l1", "l2"), [(0.3, 0.0), (0.0, 0.2), (0.3, 0.2)])
+@pytest.mark.parametrize(("l1", "l2"), [(0.3, 0.0), (0.3, 0.2)])
 def test_penalties_pull_weights_and_leave_biases_free(batch, l1, l2):
     model = build()
     rule = Optimiser(optimiser="sgd", rate=0.1, momentum=0.0, l1=l1, l2=l2)
     update = gradient(Squares(), rule, steps=STEPS)
     after = at(train(update, model, batch)[1], 0).model
-    moved = zip(parts_of(model), parts_of(after), slope(parts_of(model)), strict=True)
+    moved = zip(parts_of(model), parts_of(after), slope(model), strict=True)
     for (w, b), (w_after, b_after), (w_slope, b_slope) in moved:
         # d/dw (l1 |w| + l2 w^2) = l1 sign w + 2 l2 w
         pull = l1 * np.sign(w) + 2 * l2 * np.asarray(w)
@@ -147,10 +152,11 @@ def test_a_penalty_of_one_group_leaves_the_other(batch):
     rule = Optimiser(optimiser="sgd", rate=0.1, momentum=0.0, l2=0.2)
     update = gradient(Squares(), (Group(rule, "lower"), Group(SGD)), steps=STEPS)
     after = at(train(update, model, batch)[1], 0).model
-    lower, upper = slope(parts_of(model))
-    expected = model.lower.weight - 0.1 * (lower[0] + 0.4 * model.lower.weight)
+    lower, upper = slope(model)
+    (w, _), (v, _) = parts_of(model)
+    expected = w - 0.1 * (lower[0] + 0.4 * w)
     np.testing.assert_allclose(after.lower.weight, expected, rtol=1e-12)
-    np.testing.assert_allclose(after.upper.weight, model.upper.weight - 0.1 * upper[0], rtol=1e-12)
+    np.testing.assert_allclose(after.upper.weight, v - 0.1 * upper[0], rtol=1e-12)
 
 
 def test_what_no_gradient_moves_stays_and_the_carry_goes_on(batch):
@@ -165,9 +171,10 @@ def test_a_part_follows_its_own_optimiser(batch):
     own = Optimiser(optimiser="sgd", rate=0.7, momentum=0.0)
     update = gradient(Squares(), (Group(own, "upper"), Group(SGD)), steps=STEPS)
     after = at(train(update, model, batch)[1], 0).model
-    lower, upper = slope(parts_of(model))
-    np.testing.assert_allclose(after.lower.bias, model.lower.bias - 0.1 * lower[1], rtol=1e-12)
-    np.testing.assert_allclose(after.upper.bias, model.upper.bias - 0.7 * upper[1], rtol=1e-12)
+    lower, upper = slope(model)
+    (_, b), (_, c) = parts_of(model)
+    np.testing.assert_allclose(after.lower.bias, b - 0.1 * lower[1], rtol=1e-12)
+    np.testing.assert_allclose(after.upper.bias, c - 0.7 * upper[1], rtol=1e-12)
 
 
 def test_a_part_without_optimiser_is_frozen_to_the_bit(batch):
@@ -191,7 +198,6 @@ def test_what_no_group_holds_is_frozen(batch):
     ("first", "last", "every", "learning"),
     [
         (2, 7, 2, {2, 4, 6}),
-        (0, 3, 1, {0, 1, 2}),
         (4, None, 1, {4, 5, 6, 7, 8}),
         (1, None, 3, {1, 4, 7}),
         (2, 2, 1, set()),
@@ -215,10 +221,10 @@ def test_a_group_learns_at_its_steps_and_rests_at_all_others(batch, first, last,
 
 def test_what_rested_goes_on_as_if_it_had_not(batch):
     """With everything else frozen, learning every third step is learning, only slower."""
-    slow = Group(ADAM, "lower", every=3)
+    slow = Group(HEAVY, "lower", every=3)
     update = gradient(Squares(), (slow,), steps=STEPS)
     _, late = train(update, build(), batch)
-    update = gradient(Squares(), (Group(ADAM, "lower"),), steps=STEPS)
+    update = gradient(Squares(), (Group(HEAVY, "lower"),), steps=STEPS)
     _, prompt = train(update, build(), batch)
     np.testing.assert_allclose(
         late.model.lower.weight[[0, 3, 6]], prompt.model.lower.weight[:3], rtol=1e-12
@@ -257,7 +263,7 @@ def test_impossible_average(average):
         gradient(Squares(), SGD, steps=STEPS, average=average)
 
 
-@pytest.mark.parametrize("decay", [0.5, 0.9, 0.999])
+@pytest.mark.parametrize("decay", [0.5, 0.999])
 def test_average_is_the_normalised_weighted_mean_of_all_steps(batch, decay):
     update = gradient(Squares(), HEAVY, steps=STEPS, average=decay)
     _, states = train(update, build(), batch)

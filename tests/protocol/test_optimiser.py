@@ -89,7 +89,10 @@ def cosine(rate):
 MOMENTS = {"momentum": 0.8, "second_moment": 0.95, "epsilon": 1e-3}
 RULES = {
     "adam": (MOMENTS, optax.adam(0.1, 0.8, 0.95, 1e-3)),
-    "adamw": ({**MOMENTS, "weight_decay": 0.3}, optax.adamw(0.1, 0.8, 0.95, 1e-3, weight_decay=0.3)),
+    "adamw": (
+        {**MOMENTS, "weight_decay": 0.3},
+        optax.adamw(0.1, 0.8, 0.95, 1e-3, weight_decay=0.3),
+    ),
     "sgd": ({"momentum": 0.7}, optax.sgd(0.1, 0.7)),
     "sgd without momentum": ({"momentum": 0.0}, optax.sgd(0.1)),
     # The setting epsilon stands beside the root of the second moment, not within it.

@@ -103,11 +103,10 @@ def test_without_any_good_one_it_says_so(stopped):
         ansatz.load(stopped)
 
 
-@pytest.mark.parametrize("damage", DAMAGE)
+# A model file has no score among its values.
+@pytest.mark.parametrize("damage", [name for name in DAMAGE if name != "values"])
 def test_a_damaged_model_is_refused(plain, damage):
     model = plain / "model.safetensors"
-    if damage == "values":
-        pytest.skip("a model has no such values")
     DAMAGE[damage](model)
     with pytest.raises(RunError, match="damaged") as refused:
         ansatz.load(plain)

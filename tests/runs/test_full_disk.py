@@ -106,7 +106,7 @@ def test_a_file_is_the_old_or_the_new_one(tmp_path, monkeypatch, step):
 def test_a_run_does_not_replace_where_one_stands(tmp_path, array, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for place in (".", "..", tmp_path):
-        with pytest.raises(RunError, match="the folder you are in|is not a run"):
+        with pytest.raises(RunError, match=r"the folder you are in|is not a run"):
             ansatz.fit("pca", array, latent=1, out=place, force=True, quiet=True)
     assert list(tmp_path.iterdir()) == []
 

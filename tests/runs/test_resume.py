@@ -51,6 +51,7 @@ def test_the_second_signal_insists(tmp_path, array):
     assert not ansatz.load(tmp_path / "run").finished
 
 
+@pytest.mark.slow
 def test_more_epochs_are_the_fit_of_so_many(tmp_path, array, plain_run):
     out = tmp_path / "run"
     start(array, out, epochs=2)
@@ -149,6 +150,7 @@ def test_a_killed_fit_goes_on_to_the_same_bits(tmp_path, array):
     assert content(out) == content(reference)
 
 
+@pytest.mark.slow
 def test_an_early_stop_is_kept(tmp_path, array):
     settings = {**TINY, "patience": 1, "epochs": 200, "rate": 0.5}
     run = ansatz.fit("vae", array, out=tmp_path / "run", quiet=True, **settings)

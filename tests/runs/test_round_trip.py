@@ -117,6 +117,7 @@ def test_a_run_fitted_to_an_array_resumes_with_the_array(tmp_path, array, plain_
     same(run, ansatz.load(plain_run))
 
 
+@pytest.mark.slow
 def test_a_net_of_ones_own_is_asked_for(tmp_path, array):
     own = eqx.nn.MLP(3, 4, 8, 1, key=jax.random.key(0))
     fitted = ansatz.fit(
@@ -143,8 +144,8 @@ def test_a_fit_starts_from_another_run(tmp_path, array, plain_run, calm):
     first, _ = load_arrays(out / "checkpoints" / "step-000000000000.safetensors")
     given, _ = load_arrays(plain_run / "model.safetensors")
     assert any(name.startswith("model.") for name in given)
-    for name, array in given.items():
-        np.testing.assert_array_equal(first[f"pipeline.{name}"], array)
+    for name, values in given.items():
+        np.testing.assert_array_equal(first[f"pipeline.{name}"], values)
     # The engine's own copy of the weights too, not only the one that would be kept.
     names = [name for name in first if name.startswith("update.model.")]
     assert names
@@ -163,7 +164,7 @@ def test_a_fit_starts_only_from_its_own_shapes(table, conditional_run, change):
 
 
 def test_a_fit_starts_only_from_its_own_recipe(tmp_path, array, pca_run):
-    with pytest.raises(RunError, match="saved by another model.*is a pca"):
+    with pytest.raises(RunError, match=r"saved by another model.*is a pca"):
         ansatz.fit("vae", array, start=pca_run, quiet=True, **TINY)
     with pytest.raises(RunError, match="There is no run"):
         ansatz.fit("vae", array, start=tmp_path / "nowhere", quiet=True, **TINY)

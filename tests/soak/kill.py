@@ -16,13 +16,13 @@ import time
 from pathlib import Path
 
 COMMON = ["--latent", "4", "--patience", "0", "--quiet"]
+SMALL = ["--hidden", "64", "--epochs", "300", "--batch", "32"]
 WIDE = ["--hidden", "1200", "1200", "--batch", "64"]
 CASES = {
-    "plain": ["--hidden", "64", "--epochs", "300", "--batch", "32"],
-    "dropout": ["--hidden", "64", "--epochs", "250", "--batch", "32", "--dropout", "0.2"],
-    "averaged": ["--hidden", "64", "--epochs", "250", "--batch", "32", "--average", "0.99"],
-    "conditional": ["--hidden", "64", "--epochs", "250", "--batch", "32"]
-    + ["--conditions", "label", "--schedule", "cosine", "--warmup", "50"],
+    "plain": SMALL,
+    "dropout": [*SMALL, "--dropout", "0.2"],
+    "averaged": [*SMALL, "--average", "0.99"],
+    "conditional": [*SMALL, "--conditions", "label", "--schedule", "cosine", "--warmup", "50"],
     "large checkpoint": [*WIDE, "--epochs", "12", "--average", "0.99", "--dropout", "0.1"],
 }
 

@@ -16,6 +16,9 @@ from ansatz.protocol.errors import OptionError, nearest
 
 Arguments = TypeVar("Arguments")
 
+RunPath = Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
+DataName = Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="DATA")]
+
 OPTION = re.compile(r"--?[A-Za-z][\w-]*")
 
 

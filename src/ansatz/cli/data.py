@@ -3,9 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-import tyro
-
-from ansatz.cli.arguments import Common, parse, wants_help
+from ansatz.cli.arguments import Common, DataName, parse, wants_help
 from ansatz.cli.output import print_json, print_table
 from ansatz.data.options import DataOptions
 from ansatz.protocol.errors import OptionError, nearest
@@ -26,7 +24,7 @@ class List(Common):
 class Info(Common, DataOptions):
     """Say what a file, a folder or a name holds: shapes, types, ranges, and a guess at it."""
 
-    data: tyro.conf.Positional[str]
+    data: DataName
     """The file, the folder or the name."""
 
 

@@ -3,9 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-import tyro
-
-from ansatz.cli.arguments import Common, parse, say
+from ansatz.cli.arguments import Common, DataName, RunPath, parse, say
 from ansatz.cli.output import print_json, write_batches
 
 
@@ -13,9 +11,9 @@ from ansatz.cli.output import print_json, write_batches
 class Encode(Common):
     """Give the code of every event under a run."""
 
-    run: tyro.conf.Positional[Path]
+    run: RunPath
     """The run's folder."""
-    data: tyro.conf.Positional[str]
+    data: DataName
     """The events to encode: a file, a folder or a name."""
     out: Path | None = None
     """File to write, npy, npz, csv or h5; RUN/codes.npy if not given."""

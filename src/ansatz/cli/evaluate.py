@@ -1,12 +1,11 @@
 """`ansatz evaluate`: how good a run is on events it has not seen."""
 
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Annotated
 
 import tyro
 
-from ansatz.cli.arguments import Common, parse
+from ansatz.cli.arguments import Common, RunPath, parse
 from ansatz.cli.output import print_json, print_table
 
 
@@ -14,9 +13,9 @@ from ansatz.cli.output import print_json, print_table
 class Evaluate(Common):
     """Judge a run on the events held out for testing, or on others."""
 
-    run: tyro.conf.Positional[Path]
+    run: RunPath
     """The run's folder."""
-    data: tyro.conf.Positional[str | None] = None
+    data: Annotated[str | None, tyro.conf.Positional, tyro.conf.arg(metavar="DATA")] = None
     """Other events to judge it on: a file, a folder or a name."""
     samples: Annotated[int, tyro.conf.arg(aliases=["-K"])] = 100
     """Draws of the code for each event, where only a bound is known."""

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import tyro
 
-from ansatz.cli.arguments import Common, parse, say, wants_help
+from ansatz.cli.arguments import Common, DataName, parse, say, wants_help
 from ansatz.cli.output import print_json
 from ansatz.data.options import DataOptions
 from ansatz.protocol.errors import OptionError
@@ -27,7 +27,7 @@ table, idx), a folder of idx files, or one of the names that `ansatz data list` 
 class Place(Common):
     """Where the run goes, and where it starts from."""
 
-    data: tyro.conf.Positional[str]
+    data: DataName
     """The data: a file, a folder or a name."""
     out: Path | None = None
     """The run's folder; runs/RECIPE-DATA if not given."""

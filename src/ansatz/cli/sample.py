@@ -7,7 +7,7 @@ from typing import Annotated
 import numpy as np
 import tyro
 
-from ansatz.cli.arguments import Common, parse, say
+from ansatz.cli.arguments import Common, RunPath, parse, say
 from ansatz.cli.output import print_json, write_batches
 from ansatz.protocol.errors import OptionError
 
@@ -16,7 +16,7 @@ from ansatz.protocol.errors import OptionError
 class Sample(Common):
     """Draw events from a run."""
 
-    run: tyro.conf.Positional[Path]
+    run: RunPath
     """The run's folder."""
     number: Annotated[int, tyro.conf.arg(aliases=["-n"])] = 1000
     """How many events; as many as conditions, if these come from a file."""

@@ -8,7 +8,7 @@ from typing import Annotated
 import numpy as np
 import tyro
 
-from ansatz.cli.arguments import Common, parse, say
+from ansatz.cli.arguments import Common, DataName, RunPath, parse, say
 from ansatz.cli.output import print_json, write_batches
 
 
@@ -16,9 +16,9 @@ from ansatz.cli.output import print_json, write_batches
 class Score(Common):
     """Give the log-likelihood of every event under a run, or a lower bound on it."""
 
-    run: tyro.conf.Positional[Path]
+    run: RunPath
     """The run's folder."""
-    data: tyro.conf.Positional[str]
+    data: DataName
     """The events to score: a file, a folder or a name."""
     samples: Annotated[int, tyro.conf.arg(aliases=["-K"])] = 100
     """Draws of the code for each event, where only a bound is known."""

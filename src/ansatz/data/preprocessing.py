@@ -159,13 +159,10 @@ class _Seen:
     def _after(self, chain: Preprocessing) -> Statistics:
         """The statistics of what `chain` makes of the events."""
         assert self.events is not None
-        apply = jax.jit(jax.vmap(lambda x, key: chain.forward(x, key)[0]))
         # Any fixed key will do: it only blurs the mean and variance of dequantised numbers.
         key = jax.random.key(0)
         return gather(
-            np.asarray(
-                apply(jnp.asarray(part, self.dtype), jax.random.split(key, len(part))), np.float64
-            )
+            np.asarray(_forward(chain, jnp.asarray(part, self.dtype), key), np.float64)
             for part in self.events()
         )
 
@@ -188,6 +185,11 @@ class _Seen:
                 "or leave it out."
             )
         return seen
+
+
+@eqx.filter_jit
+def _forward(chain: Preprocessing, events: Array, key: PRNGKeyArray) -> Array:
+    return jax.vmap(chain.forward)(events, jax.random.split(key, len(events)))[0]
 
 
 def _scale(seen: _Seen, value: float | None, dtype: jnp.dtype) -> Step:

@@ -21,6 +21,7 @@ class OwnNet(eqx.Module):
 
     net: Any
     takes_condition: bool = eqx.field(static=True)
+    names_condition: bool = eqx.field(static=True)
     takes_key: bool = eqx.field(static=True)
 
     def __init__(self, net: Any) -> None:
@@ -36,7 +37,8 @@ class OwnNet(eqx.Module):
             and p.name not in ("key", "state")
         ]
         self.net = net
-        self.takes_condition = "condition" in parameters or len(positional) > 1
+        self.names_condition = "condition" in parameters
+        self.takes_condition = self.names_condition or len(positional) > 1
         self.takes_key = "key" in parameters
 
     def __call__(
@@ -49,6 +51,8 @@ class OwnNet(eqx.Module):
         keyed = {"key": key} if self.takes_key else {}
         if condition is None:
             out = self.net(x, **keyed)
+        elif self.names_condition:
+            out = self.net(x, condition=condition, **keyed)
         elif self.takes_condition:
             out = self.net(x, condition, **keyed)
         else:

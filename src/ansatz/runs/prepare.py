@@ -25,8 +25,8 @@ from ansatz.protocol.keys import Stream, stream
 from ansatz.protocol.recipe import Recipe, Spec
 from ansatz.runs.arrays import fill
 from ansatz.runs.folder import RunFolder, part
+from ansatz.runs.pipeline import Pipeline
 from ansatz.runs.record import Record
-from ansatz.runs.run import Pipeline
 from ansatz.training import Engine, TrainingState
 
 FIRST_BATCH = 4096
@@ -94,7 +94,7 @@ def first(
     record = Record(
         recipe=recipe,
         spec=spec,
-        source=str(data) if isinstance(data, str | Path) else None,
+        source=_source(data),
         options=options,
         fingerprint=fingerprint(dataset),
         event_dtype=str(dataset.events.dtype),
@@ -118,6 +118,14 @@ def first(
     pipeline = Pipeline(model, preprocessing, encoder)
     engine = _engine(record, pipeline, dataset)
     return Fit(record, pipeline, engine, engine.initial(model))
+
+
+def _source(data: Any) -> str | None:
+    """Where to find the data again, from whatever folder: a whole path, or a name."""
+    if not isinstance(data, str | Path):
+        return None
+    path = Path(data)
+    return str(path.resolve()) if path.exists() else str(data)
 
 
 def _weights_of(start: Path, model: Any) -> Any:

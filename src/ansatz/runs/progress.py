@@ -86,7 +86,7 @@ class Watcher:
             step = self.fit.state.step if chunk is None else chunk.state.step
             self.console.print(f"Stopped at step {step:,} after {taken:.0f} s.")
             return
-        why = chunk.stop if chunk is not None else "nothing left to do"
+        why = chunk.stop if chunk is not None else self.fit.engine.over(self.fit.state)
         metrics = self._metrics()
         self.console.print(f"Done in {taken:.1f} s: {why}.{f' {metrics}' if metrics else ''}")
 

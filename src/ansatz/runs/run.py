@@ -5,16 +5,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, PRNGKeyArray
+from jaxtyping import Array
 
-from ansatz.data.conditions import ConditionEncoder, parse_conditions, recode
+from ansatz.data.conditions import parse_conditions, recode
 from ansatz.data.dataset import Column, Dataset
 from ansatz.data.fingerprint import fingerprint
-from ansatz.data.preprocessing import Preprocessing
 from ansatz.data.read import read
 from ansatz.data.split import split
 from ansatz.protocol.capabilities import (
@@ -28,18 +26,11 @@ from ansatz.protocol.capabilities import (
 from ansatz.protocol.errors import DataError, OptionError, RunError
 from ansatz.protocol.figures import Figure
 from ansatz.protocol.keys import Stream, stream
-from ansatz.protocol.source import Batch
+from ansatz.runs import pipeline as through
+from ansatz.runs.pipeline import LogLikelihood, Pipeline, over, prepared
 from ansatz.runs.record import Record
 
 EVENTS_AT_ONCE = 100
-
-
-class Pipeline(eqx.Module):
-    """Raw events and conditions -> the model -> raw events: everything that is saved as arrays."""
-
-    model: Any
-    preprocessing: Preprocessing
-    encoder: ConditionEncoder | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,14 +122,14 @@ class Run:
             raise OptionError(f"The number of samples must be at least 1; it is {n}.")
         rows = self._condition_rows(condition, n)
         key = stream(seed, Stream.USE)
-        each = _expect if mean else _sample
+        each = through.expect if mean else through.sample
         for start in range(0, n, batch):
             # Always whole batches, so that the last one needs no compilation of its own.
             places = jnp.arange(start, start + min(batch, n))
             some = None
             if rows is not None:
                 some = jnp.asarray(rows[np.minimum(np.asarray(places), n - 1)], self._dtype)
-            events = np.asarray(_draw(each, self.pipeline, key, places, some))[: n - start]
+            events = np.asarray(over(each, self.pipeline, key, places, some))[: n - start]
             yield events if mean else self._as_raw(events)
 
     def log_likelihood(self, data: Any, *, samples: int = 100, seed: int = 0) -> np.ndarray:
@@ -157,7 +148,7 @@ class Run:
             raise OptionError(f"A {self.record.recipe.name} has neither a density nor a bound.")
         if samples < 1:
             raise OptionError(f"The number of samples must be at least 1; it is {samples}.")
-        return self._map(_Likelihood(samples), data, seed)
+        return self._map(LogLikelihood(samples), data, seed)
 
     def log_likelihood_is(self, samples: int = 100) -> str:
         """What the numbers of `log_likelihood` are, and of what."""
@@ -181,7 +172,7 @@ class Run:
     def encode_batches(self, data: Any, *, seed: int = 0) -> Iterator[np.ndarray]:
         """The same, a batch at a time."""
         self._need(Codec, "encode")
-        return self._map(_encode, data, seed)
+        return self._map(through.encode, data, seed)
 
     def decode(
         self, codes: np.ndarray, *, condition: Sequence[str] | np.ndarray | None = None
@@ -190,12 +181,15 @@ class Run:
         self._need(Codec, "decode")
         rows = self._condition_rows(condition, len(codes))
         some = None if rows is None else jnp.asarray(rows, self._dtype)
-        return np.asarray(_decode(self.pipeline, jnp.asarray(codes, self._dtype), some))
+        places, items = jnp.arange(len(codes)), jnp.asarray(codes, self._dtype)
+        # No key is used: a code decodes to one event only.
+        key = stream(0, Stream.USE)
+        return np.asarray(over(through.decode, self.pipeline, key, places, some, items))
 
     def reconstruct(self, data: Any, *, seed: int = 0) -> np.ndarray:
         """Every event as its own code expects it."""
         self._need(Codec, "reconstruct")
-        return np.concatenate(list(self._map(_reconstruct, data, seed)))
+        return np.concatenate(list(self._map(through.reconstruct, data, seed)))
 
     def figures(self, data: Any = None, *, events: int = 500, seed: int = 0) -> tuple[Figure, ...]:
         """What the family finds worth looking at, as arrays and labels, in the data's units.
@@ -206,11 +200,11 @@ class Run:
         dataset = dataset.take(np.arange(min(events, len(dataset))))
         rows = self._dataset_rows(dataset)
         key, key_figures = jax.random.split(stream(seed, Stream.USE))
-        batch = _prepared(
+        batch = prepared(
             self.pipeline,
-            jnp.asarray(dataset.events, self._dtype),
-            None if rows is None else jnp.asarray(rows, self._dtype),
             key,
+            None if rows is None else jnp.asarray(rows, self._dtype),
+            jnp.asarray(dataset.events, self._dtype),
         )
         raw = self.pipeline.preprocessing.inverse
         return self.record.recipe.figures(self.model, batch, raw, key_figures)
@@ -236,7 +230,7 @@ class Run:
             places = np.minimum(np.arange(start, start + size), n - 1)
             events = jnp.asarray(dataset.events[places], self._dtype)
             some = None if rows is None else jnp.asarray(rows[places], self._dtype)
-            yield np.asarray(_each(each, self.pipeline, events, some, jnp.asarray(places), key))[
+            yield np.asarray(over(each, self.pipeline, key, jnp.asarray(places), some, events))[
                 : n - start
             ]
 
@@ -287,92 +281,3 @@ def _check_condition(values: np.ndarray, column: Column) -> None:
             f"{column.name!r} is a category, given by its code from 0 to {codes - 1}; "
             "the conditions hold other values."
         )
-
-
-def _condition(pipeline: Pipeline, row: Array | None) -> Array | None:
-    return None if row is None or pipeline.encoder is None else pipeline.encoder(row)
-
-
-@eqx.filter_jit
-def _draw(
-    each: Callable[..., Array], pipeline: Pipeline, key: PRNGKeyArray, places: Array, rows: Any
-) -> Array:
-    def one(place: Array, row: Array | None) -> Array:
-        event = each(pipeline.model, jax.random.fold_in(key, place), _condition(pipeline, row))
-        return pipeline.preprocessing.inverse(event)
-
-    return jax.vmap(one)(places, rows)
-
-
-def _sample(model: Any, key: PRNGKeyArray, condition: Array | None) -> Array:
-    return model.sample(key, condition)
-
-
-def _expect(model: Any, key: PRNGKeyArray, condition: Array | None) -> Array:
-    return model.decode(model.sample_code(key, condition), condition)
-
-
-@eqx.filter_jit
-def _decode(pipeline: Pipeline, codes: Array, rows: Array | None) -> Array:
-    def one(code: Array, row: Array | None) -> Array:
-        event = pipeline.model.decode(code, _condition(pipeline, row))
-        return pipeline.preprocessing.inverse(event)
-
-    return jax.vmap(one)(codes, rows)
-
-
-@eqx.filter_jit
-def _each(
-    each: Callable[..., Array],
-    pipeline: Pipeline,
-    events: Array,
-    rows: Array | None,
-    places: Array,
-    key: PRNGKeyArray,
-) -> Array:
-    def one(event: Array, row: Array | None, place: Array) -> Array:
-        return each(pipeline, event, _condition(pipeline, row), jax.random.fold_in(key, place))
-
-    return jax.vmap(one)(events, rows, places)
-
-
-@eqx.filter_jit
-def _prepared(pipeline: Pipeline, events: Array, rows: Array | None, key: PRNGKeyArray) -> Batch:
-    """Raw events and conditions as the model takes them."""
-    keys = jax.random.split(key, len(events))
-    prepared, _ = jax.vmap(pipeline.preprocessing.forward)(events, keys)
-    conditions = jax.vmap(lambda row: _condition(pipeline, row))(rows) if rows is not None else None
-    weight = jnp.ones(len(events), events.dtype)
-    return Batch(prepared, conditions, weight, jnp.sum(weight))
-
-
-class _Likelihood(eqx.Module):
-    """log p of one raw event, the Jacobian of the preprocessing included."""
-
-    samples: int = eqx.field(static=True)
-
-    def __call__(
-        self, pipeline: Pipeline, event: Array, condition: Array | None, key: PRNGKeyArray
-    ) -> Array:
-        key_event, key_model = jax.random.split(key)
-        event, log_det = pipeline.preprocessing.forward(event, key_event)
-        model = pipeline.model
-        if isinstance(model, Density):
-            value = model.log_prob(event, condition)
-        else:
-            value = model.bound(event, condition, key=key_model, samples=self.samples)
-        # Probabilities have no Jacobian.
-        return value if model.discrete else value + log_det
-
-
-def _encode(pipeline: Pipeline, event: Array, condition: Array | None, key: PRNGKeyArray) -> Array:
-    event, _ = pipeline.preprocessing.forward(event, key)
-    return pipeline.model.encode(event, condition)
-
-
-def _reconstruct(
-    pipeline: Pipeline, event: Array, condition: Array | None, key: PRNGKeyArray
-) -> Array:
-    event, _ = pipeline.preprocessing.forward(event, key)
-    model = pipeline.model
-    return pipeline.preprocessing.inverse(model.decode(model.encode(event, condition), condition))

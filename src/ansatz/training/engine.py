@@ -95,7 +95,7 @@ class Engine:
         """Chunks of steps until the last epoch, or until no epoch is better any more."""
         key = stream(self.seed, Stream.STEPS)
         per_epoch = self.source.steps_per_epoch
-        reason = self._over(state)
+        reason = self.over(state)
         length = 1
         while reason is None:
             left = per_epoch - state.step % per_epoch
@@ -105,7 +105,7 @@ class Engine:
             if state.step % per_epoch == 0:
                 state, row = self._finish_epoch(state)
             seconds = time.perf_counter() - started
-            reason = self._over(state)
+            reason = self.over(state)
             yield ChunkEnd(state, seconds, steps, row, reason)
             # The chunk's length changes when the host looks, never what is computed: so it may
             # follow the clock. It grows slowly, for the first chunk's time is compilation.
@@ -177,7 +177,8 @@ class Engine:
             for name, values in metrics.items()
         }
 
-    def _over(self, state: TrainingState) -> str | None:
+    def over(self, state: TrainingState) -> str | None:
+        """Why there is nothing more to train, if so."""
         per_epoch = self.source.steps_per_epoch
         epoch, within = divmod(state.step, per_epoch)
         if epoch >= self.epochs:

@@ -30,6 +30,11 @@ from ansatz.protocol.recipe import Recipe, Spec
 from ansatz.protocol.source import Batch
 from ansatz.protocol.update import AbstractUpdate
 
+_AS_PIXELS: dict[str, tuple[str, ...]] = {
+    "whole": ("scale", "binarise"),
+    "unit": ("binarise",),
+}
+
 PARTS = ("encoder", "decoder")
 WHEN = ("first", "last", "every")
 
@@ -101,14 +106,10 @@ class VAERecipe(Optimiser, Recipe):
             likelihood = "bernoulli" if spec.kind == "binary" or pixels else "normal"
         preprocess = self.preprocess
         if preprocess == ("auto",):
-            if likelihood != "bernoulli":
-                preprocess = (
-                    ("scale",) if spec.kind in ("whole", "unit") and image else ("standardise",)
-                )
-            elif spec.kind == "binary":
-                preprocess = ("none",)
+            if likelihood == "bernoulli":
+                preprocess = _AS_PIXELS.get(spec.kind, ("none",))
             else:
-                preprocess = ("binarise",) if spec.kind == "unit" else ("scale", "binarise")
+                preprocess = ("scale",) if image and spec.kind != "real" else ("standardise",)
         binary = "binarise" in preprocess or (spec.kind == "binary" and preprocess == ("none",))
         if likelihood == "bernoulli" and not binary:
             raise OptionError(

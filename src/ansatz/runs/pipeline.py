@@ -1,0 +1,99 @@
+"""The way from raw events through the model and back, for one event and over many."""
+
+from collections.abc import Callable
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, PRNGKeyArray
+
+from ansatz.data.conditions import ConditionEncoder
+from ansatz.data.preprocessing import Preprocessing
+from ansatz.protocol.capabilities import Density
+from ansatz.protocol.source import Batch
+
+
+class Pipeline(eqx.Module):
+    """Raw events and conditions -> the model -> raw events: everything that is saved as arrays."""
+
+    model: Any
+    preprocessing: Preprocessing
+    encoder: ConditionEncoder | None
+
+    def given(self, row: Array | None) -> Array | None:
+        """A row of raw conditions as the model takes it."""
+        return None if row is None or self.encoder is None else self.encoder(row)
+
+
+@eqx.filter_jit
+def over(
+    each: Callable[..., Array],
+    pipeline: Pipeline,
+    key: PRNGKeyArray,
+    places: Array,
+    rows: Array | None,
+    *items: Array,
+) -> Array:
+    """`each` of (pipeline, key, row, *item) for many; the key is folded with the place."""
+
+    def one(place: Array, row: Array | None, *item: Array) -> Array:
+        return each(pipeline, jax.random.fold_in(key, place), row, *item)
+
+    return jax.vmap(one)(places, rows, *items)
+
+
+def sample(pipeline: Pipeline, key: PRNGKeyArray, row: Array | None) -> Array:
+    """A raw event drawn from the model."""
+    return pipeline.preprocessing.inverse(pipeline.model.sample(key, pipeline.given(row)))
+
+
+def expect(pipeline: Pipeline, key: PRNGKeyArray, row: Array | None) -> Array:
+    """The raw event that the model expects for a code drawn from it."""
+    code = pipeline.model.sample_code(key, pipeline.given(row))
+    return decode(pipeline, key, row, code)
+
+
+def decode(pipeline: Pipeline, key: PRNGKeyArray, row: Array | None, code: Array) -> Array:
+    """The raw event that the model expects for a code."""
+    return pipeline.preprocessing.inverse(pipeline.model.decode(code, pipeline.given(row)))
+
+
+def encode(pipeline: Pipeline, key: PRNGKeyArray, row: Array | None, event: Array) -> Array:
+    """The code of a raw event."""
+    event, _ = pipeline.preprocessing.forward(event, key)
+    return pipeline.model.encode(event, pipeline.given(row))
+
+
+def reconstruct(pipeline: Pipeline, key: PRNGKeyArray, row: Array | None, event: Array) -> Array:
+    """A raw event as its own code expects it."""
+    return decode(pipeline, key, row, encode(pipeline, key, row, event))
+
+
+class LogLikelihood(eqx.Module):
+    """log p of a raw event, exact or bounded, the Jacobian of the preprocessing included."""
+
+    samples: int = eqx.field(static=True)
+
+    def __call__(
+        self, pipeline: Pipeline, key: PRNGKeyArray, row: Array | None, event: Array
+    ) -> Array:
+        key_event, key_model = jax.random.split(key)
+        event, log_det = pipeline.preprocessing.forward(event, key_event)
+        model, condition = pipeline.model, pipeline.given(row)
+        if isinstance(model, Density):
+            value = model.log_prob(event, condition)
+        else:
+            value = model.bound(event, condition, key=key_model, samples=self.samples)
+        # Probabilities have no Jacobian.
+        return value if model.discrete else value + log_det
+
+
+@eqx.filter_jit
+def prepared(pipeline: Pipeline, key: PRNGKeyArray, rows: Array | None, events: Array) -> Batch:
+    """Raw events and conditions as a batch for the model."""
+    keys = jax.random.split(key, len(events))
+    events, _ = jax.vmap(pipeline.preprocessing.forward)(events, keys)
+    weight = jnp.ones(len(events), events.dtype)
+    conditions = None if rows is None else jax.vmap(pipeline.given)(rows)
+    return Batch(events, conditions, weight, jnp.sum(weight))
