@@ -122,6 +122,7 @@ def test_weighted_means_of_batches_average_to_the_weighted_mean(sign):
         np.average(values[:, 0], weights=weights),
         rtol=1e-5,
     )
+    np.testing.assert_array_equal((batches.weight != 0).sum(1), batches.size)
     # Each event keeps its own weight, whatever batch it is in.
     by_value = dict(zip(values[:, 0].astype(np.float32), weights / weights.mean(), strict=True))
     for value, weight in zip(batches.event[..., 0].ravel(), batches.weight.ravel(), strict=True):

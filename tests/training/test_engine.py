@@ -223,6 +223,60 @@ def test_what_the_mean_update_learns_is_the_mean():
     assert end.row["validation_distance"] == pytest.approx(distance, rel=1e-5)
 
 
+class Noise(AbstractUpdate):
+    """Keeps the numbers drawn at every step: the source's, and its own."""
+
+    @property
+    def score(self):
+        return None
+
+    def initial(self, model):
+        return model
+
+    def __call__(self, state, batch, step, key):
+        drawn = jnp.array([batch.event[0, 0], jax.random.uniform(key)])
+        return state.at[step].set(drawn), {}
+
+    def finish_epoch(self, state):
+        return state
+
+    def model(self, state):
+        return state
+
+    def evaluate(self, state, batch, step, key):
+        event, own = batch.event[0, 0], jax.random.uniform(key)
+        return {"event": event, "own": own, "event squared": event**2, "own squared": own**2}
+
+
+class Static(AbstractSource):
+    @property
+    def steps_per_epoch(self):
+        return 4
+
+    def initial(self):
+        return None
+
+    def load(self, step, steps):
+        return None
+
+    def draw(self, state, loaded, model, step, key):
+        return Batch(jax.random.uniform(key, (1, 1)), None, jnp.ones(1), jnp.array(1.0)), state
+
+
+def test_every_step_has_noise_of_its_own_and_validation_always_the_same():
+    trainer = Engine(Noise(), Static(), Static(), 0, 3, 0)
+    ends = list(trainer.train(trainer.initial(jnp.zeros((12, 2)))))
+    rows = [end.row for end in ends if end.row]
+    assert all(row | {"epoch": 1, "step": 4} == rows[0] for row in rows)
+    means = {rows[0]["validation_event"], rows[0]["validation_own"]}
+    # The mean of squares is above the square of the mean, unless all batches draw alike.
+    assert rows[0]["validation_event squared"] > rows[0]["validation_event"] ** 2 + 1e-3
+    assert rows[0]["validation_own squared"] > rows[0]["validation_own"] ** 2 + 1e-3
+    drawn = np.asarray(ends[-1].state.update)
+    assert len(np.unique(drawn)) == 24
+    assert len(means | {*np.float64(drawn.reshape(3, 4, 2).mean(1)).ravel()}) == 8
+
+
 class Tally(eqx.Module):
     counts: jax.Array
     spoilt: jax.Array
@@ -253,7 +307,8 @@ class Script(AbstractUpdate):
         places = batch.event[:, 0].astype(jnp.int32)
         counts = model.counts.at[places].add(batch.weight)
         spoilt = jnp.where(step == self.spoil, jnp.nan, model.spoilt)
-        metrics = {"loss": self.losses[step], "size": batch.size}
+        past = self.losses[jnp.maximum(step - 2, 0)]
+        metrics = {"loss": self.losses[step], "size": batch.size, "past": past}
         return (Tally(counts, spoilt), epoch), metrics
 
     def finish_epoch(self, state):
@@ -361,7 +416,7 @@ def test_before_the_first_validation_the_result_is_the_model_so_far():
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("bad", [0, 1, 4, 17, 39])
-def test_a_loss_that_is_not_finite_is_named_with_its_step(bad, value):
+def test_the_first_number_that_is_not_finite_is_named_with_its_step(bad, value):
     losses = LOSSES.copy()
     losses[bad:] = value
     trainer, state = scripted(losses=losses)

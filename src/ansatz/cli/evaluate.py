@@ -15,7 +15,7 @@ class Evaluate(Common):
 
     run: RunPath
     """The run's folder."""
-    data: Annotated[str | None, tyro.conf.Positional, tyro.conf.arg(metavar="DATA")] = None
+    data: Annotated[str | None, tyro.conf.Positional, tyro.conf.arg(metavar="[DATA]")] = None
     """Other events to judge it on: a file, a folder or a name."""
     samples: Annotated[int, tyro.conf.arg(aliases=["-K"])] = 100
     """Draws of the code for each event, where only a bound is known."""

@@ -3,7 +3,10 @@
 from enum import IntEnum
 
 import jax
-from jaxtyping import Array, Int, PRNGKeyArray
+import numpy as np
+from jaxtyping import PRNGKeyArray
+
+from ansatz.protocol.errors import OptionError
 
 
 class Stream(IntEnum):
@@ -16,6 +19,12 @@ class Stream(IntEnum):
     USE = 4
 
 
-def stream(seed: int | Int[Array, ""], which: Stream) -> PRNGKeyArray:
-    """The key from which all numbers of one stream are folded."""
-    return jax.random.fold_in(jax.random.key(seed), which)
+def stream(seed: int, which: Stream) -> PRNGKeyArray:
+    """The key from which all numbers of one stream are folded: the pair (stream, seed) itself.
+
+    Threefry's streams under different keys are independent, so no hash of the two is needed,
+    and none has to be compiled.
+    """
+    if not 0 <= seed < 2**31:
+        raise OptionError(f"seed must be at least 0 and below 2^31; it is {seed}.")
+    return jax.random.wrap_key_data(np.array([which, seed], np.uint32), impl="threefry2x32")

@@ -98,3 +98,15 @@ class Optimiser(Settings):
             course = optax.join_schedules([rising, after], [self.warmup])
         # Schedules divide the step by a number, which strict types allow only as a float.
         return lambda step: course(jnp.asarray(step, jnp.result_type(float)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class PartOptimiser(Optimiser):
+    """How the parameters of one part of a model follow their gradient, and when."""
+
+    first: int = 0
+    """The first step at which the part learns."""
+    last: int | None = None
+    """The step from which it stands still again."""
+    every: int = 1
+    """It learns at every so many steps."""

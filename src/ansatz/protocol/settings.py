@@ -5,6 +5,7 @@ import types
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from numbers import Integral, Real
 from typing import Any, ClassVar, Literal, TypeVar
 
 from ansatz.protocol.errors import OptionError, nearest
@@ -60,8 +61,12 @@ def convert(value: Any, hint: Any, place: str) -> Any:
         return tuple(convert(part, arguments[0], place) for part in value)
     if origin in (dict, Mapping) and isinstance(value, Mapping):
         return dict(value)
-    if hint is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
+    if hint in (int, float) and not isinstance(value, bool):
+        # Whole numbers pass for any number, and NumPy's for Python's.
+        if isinstance(value, Integral):
+            return hint(value)
+        if hint is float and isinstance(value, Real):
+            value = float(value)
     plain = origin or hint
     if isinstance(value, plain) and not (plain is not bool and isinstance(value, bool)):
         if isinstance(value, float) and not math.isfinite(value):

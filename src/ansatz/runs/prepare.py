@@ -106,13 +106,13 @@ def first(
     opening = _batches(record, pipeline, dataset, train[:FIRST_BATCH], FIRST_BATCH, None)
 
     @eqx.filter_jit
-    def initial(opening: Batches, order: Any, seed: Any) -> Any:
-        model = recipe.build(spec, stream(seed, Stream.PARAMETERS), **nets)
-        key = stream(seed, Stream.FIRST_BATCH)
-        batch, _ = opening.draw(None, order, model, jnp.int32(0), key)
+    def initial(opening: Batches, order: Any, key_model: Any, key_batch: Any) -> Any:
+        model = recipe.build(spec, key_model, **nets)
+        batch, _ = opening.draw(None, order, model, jnp.int32(0), key_batch)
         return recipe.initialise(model, batch)
 
-    model = initial(opening, opening.load(0, 1), jnp.asarray(recipe.seed))
+    keys = [stream(recipe.seed, use) for use in (Stream.PARAMETERS, Stream.FIRST_BATCH)]
+    model = initial(opening, opening.load(0, 1), *keys)
     if start is not None:
         model = _weights_of(start, model)
     pipeline = Pipeline(model, preprocessing, encoder)

@@ -25,7 +25,7 @@ from ansatz.nets import MLP, ConditionalNet, OwnNet, check_output
 from ansatz.protocol.errors import OptionError, nearest
 from ansatz.protocol.figures import Figure
 from ansatz.protocol.gradient import Group, gradient
-from ansatz.protocol.optimiser import Optimiser
+from ansatz.protocol.optimiser import Optimiser, PartOptimiser
 from ansatz.protocol.recipe import Recipe, Spec
 from ansatz.protocol.source import Batch
 from ansatz.protocol.update import AbstractUpdate
@@ -36,7 +36,6 @@ _AS_PIXELS: dict[str, tuple[str, ...]] = {
 }
 
 PARTS = ("encoder", "decoder")
-WHEN = ("first", "last", "every")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -200,8 +199,6 @@ class VAERecipe(Optimiser, Recipe):
                 raise OptionError(
                     f"A VAE has no group of parameters {part!r}. {nearest(part, PARTS)}"
                 )
-            when = {name: settings[name] for name in WHEN if name in settings}
-            rest = {name: value for name, value in settings.items() if name not in when}
-            optimiser = Optimiser.of({**common, **rest})
-            groups.append(Group(optimiser, part, **when))
+            own = PartOptimiser.of({**common, **settings})
+            groups.append(Group(own, part, own.first, own.last, own.every))
         return (*groups, Group(Optimiser.of(common)))
