@@ -3,6 +3,7 @@
 from enum import IntEnum
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import PRNGKeyArray
 
@@ -27,4 +28,5 @@ def stream(seed: int, which: Stream) -> PRNGKeyArray:
     """
     if not 0 <= seed < 2**31:
         raise OptionError(f"seed must be at least 0 and below 2^31; it is {seed}.")
-    return jax.random.wrap_key_data(np.array([which, seed], np.uint32), impl="threefry2x32")
+    pair = jnp.asarray(np.array([which, seed], np.uint32))
+    return jax.random.wrap_key_data(pair, impl="threefry2x32")
