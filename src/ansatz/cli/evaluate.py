@@ -1,12 +1,13 @@
 """`ansatz evaluate`: how good a run is on events it has not seen."""
 
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Annotated
 
 import tyro
 
 from ansatz.cli.arguments import Common, RunPath, parse
-from ansatz.cli.output import print_json, print_table
+from ansatz.cli.output import print_json, print_table, watched
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +37,13 @@ def run(words: list[str]) -> int:
     else:
         dataset = fitted.read(found.data)
         what = f"{len(dataset):,} events of {found.data}"
-    measures = judge(fitted, dataset, samples=found.samples, seed=found.seed)
+    measures = judge(
+        fitted,
+        dataset,
+        samples=found.samples,
+        seed=found.seed,
+        watch=partial(watched, quiet=found.quiet),
+    )
     if found.json:
         print_json({"events": what, "measures": [asdict(measure) for measure in measures]})
         return 0

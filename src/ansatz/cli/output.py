@@ -2,15 +2,18 @@
 
 import json
 import math
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from rich.console import Console
-from rich.progress import track
+from rich.progress import Progress
 
 from ansatz.data.write import Writer
+
+SECONDS_BETWEEN_LINES = 10.0
 
 
 def print_json(content: dict[str, Any]) -> None:
@@ -38,22 +41,39 @@ def write_batches(
     quiet: bool = False,
     verb: str = "Writing",
 ) -> None:
-    """Write batches to a file as they come, with a bar if they take long."""
-    batches = iter(batches)
+    """Write batches to a file as they come."""
+    batches = watched(iter(batches), total, verb, quiet=quiet)
     first = next(batches)
-    console = Console(stderr=True)
-    count = -(-total // len(first))
     with Writer(path, first.shape[1:], first.dtype, names=names, force=force) as writer:
         writer.append(first)
-        for batch in track(
-            batches,
-            description=verb,
-            total=count - 1,
-            console=console,
-            disable=quiet or not console.is_terminal,
-            transient=True,
-        ):
+        for batch in batches:
             writer.append(batch)
+
+
+def watched(
+    batches: Iterator[np.ndarray], total: int, verb: str, *, quiet: bool = False
+) -> Iterator[np.ndarray]:
+    """Pass batches on: with a bar on a terminal, elsewhere with a line every some seconds."""
+    console = Console(stderr=True, highlight=False)
+    if quiet:
+        yield from batches
+    elif console.is_terminal:
+        with Progress(console=console, transient=True) as bar:
+            task = bar.add_task(verb, total=total)
+            for batch in batches:
+                bar.advance(task, len(batch))
+                yield batch
+    else:
+        done, started = 0, time.monotonic()
+        said = started
+        for batch in batches:
+            done += len(batch)
+            now = time.monotonic()
+            if now - said > SECONDS_BETWEEN_LINES:
+                left = (now - started) * (total - done) / done
+                console.print(f"{verb}: {done:,} of {total:,}, {left:.0f} s left")
+                said = now
+            yield batch
 
 
 def _plain(value: Any) -> Any:

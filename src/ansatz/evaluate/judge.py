@@ -1,5 +1,6 @@
 """The measures that a run's capabilities allow, on events it has not seen."""
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,6 +9,14 @@ from ansatz.data.dataset import Dataset
 from ansatz.evaluate.estimate import weighted_mean
 from ansatz.protocol.capabilities import Bound, Codec, Density
 from ansatz.runs.run import Run
+
+Watch = Callable[[Iterator[np.ndarray], int, str], Iterator[np.ndarray]]
+"""Passes on batches of so many events in all, and may show how far they are."""
+
+
+def unseen(batches: Iterator[np.ndarray], total: int, what: str) -> Iterator[np.ndarray]:
+    """Shows nothing."""
+    return batches
 
 
 @dataclass(frozen=True)
@@ -21,14 +30,17 @@ class Measure:
     what: str
 
 
-def judge(run: Run, dataset: Dataset, *, samples: int, seed: int = 0) -> list[Measure]:
+def judge(
+    run: Run, dataset: Dataset, *, samples: int, seed: int = 0, watch: Watch = unseen
+) -> list[Measure]:
     """All measures that this model has: log-likelihood, bound, reconstruction."""
     measures = []
     if isinstance(run.model, Density | Bound):
         # The plain evidence lower bound comes along with a tighter one, to show the difference.
         for k in sorted({1, samples}) if isinstance(run.model, Bound) else [samples]:
-            values = run.log_likelihood(dataset, samples=k, seed=seed)
-            measures += _likelihood(run, values, dataset, k)
+            batches = run.log_likelihood_batches(dataset, samples=k, seed=seed)
+            values = list(watch(batches, len(dataset), f"Scoring with {k} draws"))
+            measures += _likelihood(run, np.concatenate(values), dataset, k)
     if isinstance(run.model, Codec):
         measures += _reconstruction(run, dataset, seed)
     return measures
