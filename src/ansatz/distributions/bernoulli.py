@@ -36,9 +36,7 @@ class Bernoulli(AbstractDistribution):
 
     def log_prob(self, x: Float[Array, "..."]) -> Float[Array, ""]:
         check_event(self, x)
-        # x log σ(l) + (1 − x) log σ(−l). Unlike x l − log(1 + eˡ) it is never the small
-        # difference of two large numbers.
-        return -jnp.sum(_mixed(x, 1 - x, self.logits))
+        return -jnp.sum(_cross_entropy(x, self.logits))
 
     def entropy(self) -> Float[Array, ""]:
         on, off = jax.nn.sigmoid(self.logits), jax.nn.sigmoid(-self.logits)
@@ -49,6 +47,22 @@ class Bernoulli(AbstractDistribution):
 
     def variance(self) -> Float[Array, "..."]:
         return jax.nn.sigmoid(self.logits) * jax.nn.sigmoid(-self.logits)
+
+
+@jax.custom_jvp
+def _cross_entropy(x: Array, a: Array) -> Array:
+    """Per coordinate, log(1 + eᵃ) − x a; its derivatives are −a and σ(a) − x.
+
+    log(1 + eᵃ) is max(a, 0) + log(1 + e⁻|ᵃ|): at x = 0 and 1 the large terms then cancel to the
+    bit, and the one logarithm is all that a decoder of many pixels has to pay for.
+    """
+    return jnp.maximum(a, 0) - x * a + jnp.log1p(jnp.exp(-jnp.abs(a)))
+
+
+_cross_entropy.defjvps(
+    lambda dx, _value, _x, a: -a * dx,
+    lambda da, _value, x, a: (jax.nn.sigmoid(a) - x) * da,
+)
 
 
 def _mixed(on: Array, off: Array, logits: Array) -> Array:
