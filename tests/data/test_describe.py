@@ -17,32 +17,28 @@ BITS = RANDOM.integers(0, 2, (50, 6, 6))
 GREY = RANDOM.integers(0, 256, (400, 6, 6)).astype(np.uint8)
 
 GUESSES = {
-    "binary images 6 x 6": (BITS.astype(np.float32), "vae"),
-    "spins ±1 on a 6 x 6 lattice": (2 * BITS - 1, "rbm"),
-    "spins ±1, each event a row of 6": (2 * BITS[:, 0] - 1, "rbm"),
-    "zeros and ones, each event a row of 6": (BITS[:, 0] > 0, "rbm"),
-    "zeros and ones, each event an array of 6 x 6 x 6 x 6": (
-        np.broadcast_to(BITS[:, :, :, None, None], (50, 6, 6, 6, 6)),
-        "rbm",
+    "binary images 6 x 6": BITS.astype(np.float32),
+    "spins ±1 on a 6 x 6 lattice": 2 * BITS - 1,
+    "spins ±1, each event a row of 6": 2 * BITS[:, 0] - 1,
+    "zeros and ones, each event a row of 6": BITS[:, 0] > 0,
+    "zeros and ones, each event an array of 6 x 6 x 6 x 6": np.broadcast_to(
+        BITS[:, :, :, None, None], (50, 6, 6, 6, 6)
     ),
-    "grey images 6 x 6 with 256 levels": (GREY, "vae"),
-    "grey images 6 x 6 of real numbers": (RANDOM.normal(size=(50, 6, 6)), "vae"),
-    "colour images 3 x 6 x 6 with 2 levels": (
-        3 * BITS.reshape(-1, 2, 6, 3).repeat(9, 1).reshape(50, 3, 6, -1)[..., :6],
-        "vae",
-    ),
-    "counts, each event a row of 3": (RANDOM.poisson(3, (50, 3)), "vae"),
-    "table of 3 numbers": (RANDOM.normal(size=(50, 3)), "flow"),
-    "arrays of 5 x 6 x 7 numbers": (RANDOM.normal(size=(50, 5, 6, 7)), "vae"),
+    "grey images 6 x 6 with 256 levels": GREY,
+    "grey images 6 x 6 of real numbers": RANDOM.normal(size=(50, 6, 6)),
+    "colour images 3 x 6 x 6 with 2 levels": 3
+    * BITS.reshape(-1, 2, 6, 3).repeat(9, 1).reshape(50, 3, 6, -1)[..., :6],
+    "counts, each event a row of 3": RANDOM.poisson(3, (50, 3)),
+    "table of 3 numbers": RANDOM.normal(size=(50, 3)),
+    "arrays of 5 x 6 x 7 numbers": RANDOM.normal(size=(50, 5, 6, 7)),
 }
 
 
 @pytest.mark.parametrize("guess", GUESSES)
 def test_guess(guess):
-    events, recipe = GUESSES[guess]
-    described = describe(events)
+    described = describe(GUESSES[guess])
     assert described.guess == guess
-    assert described.suggestion == f"ansatz fit {recipe} array"
+    assert described.suggestion == "ansatz fit vae array"
 
 
 def test_statistics_by_blocks(monkeypatch):
@@ -71,11 +67,11 @@ def test_table(tmp_path):
     assert (kind.kind, kind.categories, kind.distinct) == ("categorical", ("a", "b"), 2)
     assert described.events.shape == (3, 2)
     assert described.keys == ()
-    assert described.suggestion == (f"ansatz fit flow '{path}' --conditions class --drop bad other")
+    assert described.suggestion == (f"ansatz fit vae '{path}' --conditions class --drop bad other")
     # What is suggested can be read.
     read(path, DataOptions(conditions=("class",), drop=("bad", "other")))
     chosen = describe(path, DataOptions(("e",), ("other",)))
-    assert chosen.suggestion == f"ansatz fit flow '{path}' --events e --conditions other"
+    assert chosen.suggestion == f"ansatz fit vae '{path}' --events e --conditions other"
     plain = json.loads(json.dumps(described.to_dict(), allow_nan=False))
     assert plain["columns"][0]["unit"] == "MeV"
     assert plain["events"]["shape"] == [3, 2]
@@ -99,7 +95,7 @@ def test_keys(tmp_path):
     ]
     assert described.suggestion == f"ansatz data info {path} --events a"
     chosen = describe(path, DataOptions(("b",)))
-    assert chosen.suggestion == f"ansatz fit flow {path} --events b --conditions words"
+    assert chosen.suggestion == f"ansatz fit vae {path} --events b --conditions words"
     json.dumps(described.to_dict(), allow_nan=False)
 
 

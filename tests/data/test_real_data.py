@@ -44,7 +44,7 @@ def test_magic():
     # Published: 12332 gamma showers and 6688 of hadrons.
     assert dataset.condition_columns == (Column("x10", "", ("g", "h")),)
     assert np.bincount(dataset.conditions[:, 0].astype(int)).tolist() == [12_332, 6_688]
-    assert describe(path).suggestion == f"ansatz fit flow {path} --conditions x10"
+    assert describe(path).suggestion == f"ansatz fit vae {path} --conditions x10"
 
 
 def test_spins():

@@ -32,6 +32,18 @@ class Common:
     """Show no progress."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Output(Common):
+    """Options of every command that writes numbers to a file."""
+
+    out: Path | None = None
+    """File to write: npy, npz, csv or h5; one in the run's folder if not given."""
+    force: bool = False
+    """Replace the file if it is there already."""
+    seed: int = 0
+    """Decides the draws."""
+
+
 def parse(kind: type[Arguments], words: list[str], prog: str) -> Arguments:
     """The arguments that the words give; what is wrong with them is said in a sentence."""
     options, positional = _signature(kind)

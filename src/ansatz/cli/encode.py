@@ -1,26 +1,19 @@
 """`ansatz encode`: the code of every event."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
-from ansatz.cli.arguments import Common, DataName, RunPath, parse, say
+from ansatz.cli.arguments import DataName, Output, RunPath, parse, say
 from ansatz.cli.output import print_json, write_batches
 
 
 @dataclass(frozen=True, kw_only=True)
-class Encode(Common):
+class Encode(Output):
     """Give the code of every event under a run."""
 
     run: RunPath
     """The run's folder."""
     data: DataName
     """The events to encode: a file, a folder or a name."""
-    out: Path | None = None
-    """File to write, npy, npz, csv or h5; RUN/codes.npy if not given."""
-    force: bool = False
-    """Replace the file if it is there already."""
-    seed: int = 0
-    """Decides the noise of the preprocessing, if it has any."""
 
 
 def run(words: list[str]) -> int:

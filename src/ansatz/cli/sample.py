@@ -7,13 +7,13 @@ from typing import Annotated
 import numpy as np
 import tyro
 
-from ansatz.cli.arguments import Common, RunPath, parse, say
+from ansatz.cli.arguments import Output, RunPath, parse, say
 from ansatz.cli.output import print_json, write_batches
 from ansatz.protocol.errors import OptionError
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sample(Common):
+class Sample(Output):
     """Draw events from a run."""
 
     run: RunPath
@@ -26,12 +26,6 @@ class Sample(Common):
     """A file with a row of conditions for each event."""
     mean: bool = False
     """Give what the decoder expects for a random code, in place of a draw from it."""
-    out: Path | None = None
-    """File to write, npy, npz, csv or h5; RUN/samples.npy if not given."""
-    force: bool = False
-    """Replace the file if it is there already."""
-    seed: int = 0
-    """Decides the draws."""
 
 
 def run(words: list[str]) -> int:

@@ -2,18 +2,17 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated
 
 import numpy as np
 import tyro
 
-from ansatz.cli.arguments import Common, DataName, RunPath, parse, say
+from ansatz.cli.arguments import DataName, Output, RunPath, parse, say
 from ansatz.cli.output import print_json, write_batches
 
 
 @dataclass(frozen=True, kw_only=True)
-class Score(Common):
+class Score(Output):
     """Give the log-likelihood of every event under a run, or a lower bound on it."""
 
     run: RunPath
@@ -22,12 +21,6 @@ class Score(Common):
     """The events to score: a file, a folder or a name."""
     samples: Annotated[int, tyro.conf.arg(aliases=["-K"])] = 100
     """Draws of the code for each event, where only a bound is known."""
-    out: Path | None = None
-    """File to write, npy, npz, csv or h5; RUN/scores.npy if not given."""
-    force: bool = False
-    """Replace the file if it is there already."""
-    seed: int = 0
-    """Decides the draws."""
 
 
 def run(words: list[str]) -> int:

@@ -8,7 +8,7 @@ import numpy as np
 from ansatz.data.columns import choose, event_names
 from ansatz.data.contents import Contents, held
 from ansatz.data.dataset import PARTS, Dataset
-from ansatz.data.guess import guess_in_words, suggest_fit, suggest_key, suggest_recipe
+from ansatz.data.guess import guess_in_words, suggest_fit, suggest_key
 from ansatz.data.options import DEFAULT, DataOptions
 from ansatz.data.read import open_source
 from ansatz.data.summary import Summary, summarise, summarise_values
@@ -45,9 +45,7 @@ def describe(source: Any, options: DataOptions = DEFAULT) -> Description:
         dataset = choose(contents, chosen)
         events, distinct = summarise_values("events", "", dataset.events)
         guess = guess_in_words(events, distinct)
-        suggestion = suggest_fit(
-            contents, options, summaries, events, names=chosen.events, recipe=suggest_recipe(guess)
-        )
+        suggestion = suggest_fit(contents, options, summaries, events, names=chosen.events)
     return Description(
         contents.name,
         events,

@@ -41,13 +41,6 @@ def _values(distinct: np.ndarray | None) -> str:
     return "counts" if distinct[0] >= 0 and (distinct == np.rint(distinct)).all() else "numbers"
 
 
-def suggest_recipe(guess: str) -> str:
-    """A recipe that suits what `guess_in_words` says."""
-    if guess.startswith(("spins", "zeros")):
-        return "rbm"
-    return "flow" if guess.startswith("table") else "vae"
-
-
 def suggest_key(contents: Contents) -> tuple[str, str]:
     """Words and a command for a source whose events cannot be told."""
     numeric = [field for field in contents.fields if field.numeric and field.shape]
@@ -65,7 +58,6 @@ def suggest_fit(
     events: Summary,
     *,
     names: tuple[str, ...],
-    recipe: str,
 ) -> str:
     """A fit of these data: text is given as a condition, columns that hold NaN are left out."""
     bad = [s.name for s in summaries if s.name in names and (s.nan or s.infinite)]
@@ -76,7 +68,7 @@ def suggest_fit(
     labels = [s.name for s in rest if s.shape[:1] == (n,) and _labels(s)]
     text = [s.name for s in rest if s.kind == "categorical"] if contents.table else []
     conditions = options.conditions or tuple(labels[:1])
-    words = ["ansatz", "fit", recipe, contents.name]
+    words = ["ansatz", "fit", "vae", contents.name]
     if options.events:
         words += ["--events", *(name for name in names if name not in bad)]
         drop = list(options.drop)
