@@ -81,6 +81,7 @@ def _fit(name: str, words: list[str]) -> int:
     place, columns, settings = found.place, found.columns, found.settings
     if place.group:
         settings = settings.with_settings({"groups": _groups(place.group)})
+    from ansatz.cli.main import STARTED
     from ansatz.runs.fit import fit
     from ansatz.runs.progress import Watcher
 
@@ -92,16 +93,17 @@ def _fit(name: str, words: list[str]) -> int:
         out=out,
         force=place.force,
         start=place.start,
-        watcher=None if place.quiet else Watcher(),
+        watcher=None if place.quiet else Watcher(STARTED),
     )
     return _report(result, place)
 
 
 def _resume(found: Resume) -> int:
+    from ansatz.cli.main import STARTED
     from ansatz.runs.fit import resume
     from ansatz.runs.progress import Watcher
 
-    watcher = None if found.quiet else Watcher()
+    watcher = None if found.quiet else Watcher(STARTED)
     return _report(resume(found.resume, epochs=found.epochs, watcher=watcher), found)
 
 

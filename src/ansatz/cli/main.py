@@ -1,11 +1,14 @@
 """The entry point: which command, and what an error looks like."""
 
 import sys
+import time
 import warnings
 from importlib import import_module
 from typing import TextIO
 
 from ansatz.protocol.errors import AnsatzError, OptionError, nearest
+
+STARTED = time.monotonic()
 
 COMMANDS = {
     "fit": "fit a model to data, or go on with a fit",

@@ -17,9 +17,10 @@ SECONDS_BETWEEN_LINES = 10.0
 class Watcher:
     """Shows a bar on a terminal, and a line every some seconds elsewhere."""
 
-    def __init__(self) -> None:
+    def __init__(self, started: float | None = None) -> None:
+        """`started` is when whoever waits began to, on the monotonic clock."""
         self.console = Console(stderr=True, highlight=False, soft_wrap=True)
-        self.started = time.monotonic()
+        self.started = time.monotonic() if started is None else started
         self.bar: Progress | None = None
         self.task: TaskID | None = None
         self.row: dict[str, Any] = {}
