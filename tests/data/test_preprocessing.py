@@ -80,7 +80,6 @@ def test_deterministic_chains(words):
     np.testing.assert_allclose(y, CHAINS[words](EVENTS), rtol=1e-9, atol=1e-9)
     np.testing.assert_allclose(log_det, np.linalg.slogdet(jacobian)[1], rtol=1e-9, atol=1e-9)
     np.testing.assert_allclose(back, EVENTS, rtol=1e-8)
-    assert not chain.random
 
 
 @pytest.mark.parametrize(
@@ -149,7 +148,6 @@ def test_dequantised_numbers_stay_in_their_cell(draw, dtype):
     assert (y < np.where(x < 2**24, x + 1, np.inf)).all()
     np.testing.assert_array_equal(chain.inverse(jnp.asarray(y)), np.broadcast_to(x, y.shape))
     np.testing.assert_array_equal(log_det, 0)
-    assert chain.random
     assert chain.dequantises
     # The spread is uniform; a test at one in ten thousand, with a fixed key.
     for column in (0, 1, 2):
@@ -200,7 +198,6 @@ def test_binarised_pixels_have_their_value_as_mean(draw):
     np.testing.assert_array_equal(log_det, 0)
     np.testing.assert_array_equal(chain.inverse(jnp.asarray(y)), y)
     assert chain.binarises
-    assert chain.random
 
 
 def test_two_drawing_steps_draw_from_keys_of_their_own(draw):

@@ -89,11 +89,6 @@ class Preprocessing(eqx.Module):
         return y
 
     @property
-    def random(self) -> bool:
-        """Whether the same event comes out different every time."""
-        return any(isinstance(step, Dequantise | Binarise) for step in self.steps)
-
-    @property
     def binarises(self) -> bool:
         return any(isinstance(step, Binarise) for step in self.steps)
 

@@ -38,16 +38,6 @@ class TrainingState:
     sums: dict[str, float] = field(default_factory=dict)
     """Metrics summed over the steps of the epoch under way."""
 
-    def arrays(self) -> PyTree:
-        """The part that is arrays."""
-        return eqx.filter((self.update, self.source, self.best), eqx.is_array)
-
-    def with_arrays(self, arrays: PyTree) -> "TrainingState":
-        """The same with other arrays."""
-        rest = eqx.filter((self.update, self.source, self.best), eqx.is_array, inverse=True)
-        update, source, best = eqx.combine(arrays, rest)
-        return replace(self, update=update, source=source, best=best)
-
 
 @dataclass(frozen=True, eq=False)
 class ChunkEnd:
