@@ -2,6 +2,7 @@
 
 import time
 import warnings
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,7 +46,8 @@ def fit(
         folder = None
         if out is not None:
             folder = create(out, fitting.record, *fitting.saved(fitting.state))
-        return _train(fitting, folder, watcher)
+        with nullcontext() if folder is None else folder.alone():
+            return _train(fitting, folder, watcher)
 
 
 def resume(
@@ -62,7 +64,8 @@ def resume(
     `data` again.
     """
     folder = RunFolder(path)
-    with prepare.precision(Record.load(path).recipe.dtype):
+    recipe = Record.load(path).recipe
+    with folder.alone(), prepare.precision(recipe.dtype):
         fitting = prepare.further(folder, epochs, data, nets or {})
         _compare_versions(fitting.record)
         folder.reopen(fitting.record, fitting.state.step)

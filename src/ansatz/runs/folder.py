@@ -1,7 +1,10 @@
 """What lies where in a run's folder, and how one comes into being."""
 
+import fcntl
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,6 +37,23 @@ class RunFolder:
     @property
     def finished(self) -> bool:
         return self.model.exists()
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep other processes from writing to the run; the lock dies with its process."""
+        # A lock on the folder itself leaves no file behind.
+        descriptor = os.open(self.path, os.O_RDONLY)
+        try:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise RunError(
+                    f"{self.path} is being fitted by another process. Wait for it, or choose "
+                    "another --out."
+                ) from None
+            yield
+        finally:
+            os.close(descriptor)
 
     def history(self) -> list[dict[str, Any]]:
         return read_lines(self.path / "history.jsonl")
@@ -93,6 +113,8 @@ def check_free(path: Path, force: bool) -> None:
     replaceable = path.is_dir() and ((path / NAME).exists() or not any(path.iterdir()))
     if not replaceable:
         raise RunError(f"{path} exists and is not a run; it will not be replaced.")
+    with RunFolder(path).alone():
+        pass
 
 
 def create(path: Path, record: Record, tree: PyTree, values: dict[str, Any]) -> RunFolder:
@@ -112,7 +134,8 @@ def create(path: Path, record: Record, tree: PyTree, values: dict[str, Any]) -> 
         record.save(new)
         RunFolder(new).checkpoints.save(0, tree, values)
         if place.exists():
-            os.rename(place, old)
+            with RunFolder(place).alone():
+                os.rename(place, old)
         os.rename(new, place)
     except OSError as error:
         raise unwritable(path, error) from error
