@@ -6,11 +6,11 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from ansatz.distributions.abstract import AbstractDistribution, check_event
 from ansatz.distributions.divergence import closed_form
+from ansatz.distributions.elementwise import AbstractElementwise
 
 
-class Bernoulli(AbstractDistribution):
+class Bernoulli(AbstractElementwise):
     """Independent binary coordinates, one with probability σ(l) = 1/(1 + e⁻ˡ), zero otherwise.
 
     log p(x) = Σ [x l − log(1 + eˡ)]
@@ -21,6 +21,7 @@ class Bernoulli(AbstractDistribution):
     """
 
     reparameterised: ClassVar[bool] = False
+    inside: ClassVar[float] = 0.0
 
     logits: Float[Array, "..."]
 
@@ -34,19 +35,23 @@ class Bernoulli(AbstractDistribution):
         ones = jax.random.bernoulli(key, jax.nn.sigmoid(self.logits), mode="high")
         return ones.astype(self.logits.dtype)
 
-    def log_prob(self, x: Float[Array, "..."]) -> Float[Array, ""]:
-        check_event(self, x)
-        return -jnp.sum(_cross_entropy(x, self.logits))
+    def log_probs(self, x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
+        return -_cross_entropy(x, self.logits)
 
-    def entropy(self) -> Float[Array, ""]:
-        on, off = jax.nn.sigmoid(self.logits), jax.nn.sigmoid(-self.logits)
-        return jnp.sum(_mixed(on, off, self.logits))
+    def entropies(self) -> Float[Array, "*shape"]:
+        a = self.logits
+        ones = jax.nn.sigmoid(a) * jax.nn.softplus(-a)
+        zeros = jax.nn.sigmoid(-a) * jax.nn.softplus(a)
+        return ones + zeros
 
     def mean(self) -> Float[Array, "..."]:
         return jax.nn.sigmoid(self.logits)
 
     def variance(self) -> Float[Array, "..."]:
         return jax.nn.sigmoid(self.logits) * jax.nn.sigmoid(-self.logits)
+
+    def point(self) -> Float[Array, "..."]:
+        return self.mean()
 
 
 @jax.custom_jvp
@@ -65,15 +70,10 @@ _cross_entropy.defjvps(
 )
 
 
-def _mixed(on: Array, off: Array, logits: Array) -> Array:
-    """Per coordinate, −log σ(l) with the weight `on` and −log σ(−l) with the weight `off`."""
-    return on * jax.nn.softplus(-logits) + off * jax.nn.softplus(logits)
-
-
 @closed_form(Bernoulli, Bernoulli)
-def _(p: Bernoulli, q: Bernoulli) -> Float[Array, ""]:
-    """KL(p‖q) = Σ σ(a) log [σ(a)/σ(b)] + σ(−a) log [σ(−a)/σ(−b)] for logits a of p and b of q."""
+def _(p: Bernoulli, q: Bernoulli) -> Float[Array, "*shape"]:
+    """σ(a) log [σ(a)/σ(b)] + σ(−a) log [σ(−a)/σ(−b)] for logits a of p and b of q."""
     a, b = p.logits, q.logits
     ones = jax.nn.softplus(-b) - jax.nn.softplus(-a)
     zeros = jax.nn.softplus(b) - jax.nn.softplus(a)
-    return jnp.sum(jax.nn.sigmoid(a) * ones + jax.nn.sigmoid(-a) * zeros)
+    return jax.nn.sigmoid(a) * ones + jax.nn.sigmoid(-a) * zeros

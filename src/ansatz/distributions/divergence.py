@@ -3,39 +3,30 @@
 from collections.abc import Callable
 from typing import TypeVar
 
-import equinox as eqx
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from ansatz.distributions.abstract import AbstractDistribution
-from ansatz.protocol.errors import OptionError
+from ansatz.distributions.nats import Nats, by_sampling, exactly
 
 P = TypeVar("P", bound=AbstractDistribution)
 Q = TypeVar("Q", bound=AbstractDistribution)
+Terms = Float[Array, "..."] | None
 
-_CLOSED_FORMS: dict[tuple[type, type], Callable[..., Float[Array, ""]]] = {}
-
-
-class Divergence(eqx.Module):
-    """A divergence in nats, with its standard error; the error is zero if it is exact."""
-
-    value: Float[Array, ""]
-    error: Float[Array, ""]
-    exact: bool = eqx.field(static=True)
+_CLOSED_FORMS: dict[tuple[type, type], Callable[..., Terms]] = {}
 
 
 def closed_form(
     p: type[P], q: type[Q]
-) -> Callable[[Callable[[P, Q], Float[Array, ""]]], Callable[[P, Q], Float[Array, ""]]]:
+) -> Callable[[Callable[[P, Q], Terms]], Callable[[P, Q], Terms]]:
     """A decorator that makes a function of (p, q) the exact KL(p‖q) of two types.
 
-    A family writes it below its class, for exactly these types in this order.
+    A family writes it below its class, for exactly these types in this order. The function
+    gives the terms whose sum is the divergence: one per coordinate where coordinates are
+    independent. A family made of others gives nothing where theirs have no closed form.
     """
 
-    def register(
-        function: Callable[[P, Q], Float[Array, ""]],
-    ) -> Callable[[P, Q], Float[Array, ""]]:
+    def register(function: Callable[[P, Q], Terms]) -> Callable[[P, Q], Terms]:
         if (p, q) in _CLOSED_FORMS:
             raise ValueError(
                 f"The closed form of KL({p.__name__}‖{q.__name__}) is already registered."
@@ -46,13 +37,19 @@ def closed_form(
     return register
 
 
+def kl_terms(p: AbstractDistribution, q: AbstractDistribution) -> Terms:
+    """The terms of KL(p‖q) in closed form, or nothing where there is none."""
+    function = _CLOSED_FORMS.get((type(p), type(q)))
+    return None if function is None else function(p, q)
+
+
 def kl(
     p: AbstractDistribution,
     q: AbstractDistribution,
     *,
     key: PRNGKeyArray | None = None,
     samples: int = 1,
-) -> Divergence:
+) -> Nats:
     """The Kullback-Leibler divergence KL(p‖q) = E_p [log p(x) − log q(x)].
 
     It is exact where the two types have a closed form, and then `key` and `samples` are not
@@ -68,34 +65,8 @@ def kl(
             f"A divergence needs two distributions over the same events, but those of p have "
             f"shape {p.shape} and those of q have shape {q.shape}."
         )
-    function = _CLOSED_FORMS.get((type(p), type(q)))
-    if function is not None:
-        value = function(p, q)
-        return Divergence(value, jnp.zeros_like(value), exact=True)
-    if key is None:
-        raise OptionError(
-            f"KL({type(p).__name__}‖{type(q).__name__}) has no closed form here; pass kl a `key` "
-            "and a number of `samples` to estimate it."
-        )
-    if samples < 1:
-        raise OptionError(f"A divergence is estimated from 1 sample or more, not {samples}.")
-    return _estimate(p, q, key, samples)
-
-
-def _estimate(
-    p: AbstractDistribution, q: AbstractDistribution, key: PRNGKeyArray, samples: int
-) -> Divergence:
-    x, log_p = jax.vmap(p.sample_and_log_prob)(jax.random.split(key, samples))
-    terms = log_p - jax.vmap(q.log_prob)(x)
-    # The error is a report. Its gradient, infinite where all the terms agree, is cut off.
-    fixed = jax.lax.stop_gradient(terms)
-    if samples == 1:
-        error = jnp.full_like(fixed[0], jnp.inf)
-        baseline = jnp.zeros_like(fixed)
-    else:
-        error = jnp.std(fixed, ddof=1) / samples**0.5
-        baseline = (jnp.sum(fixed) - fixed) / (samples - 1)
-    if not p.reparameterised:
-        # Zero in value; its gradient is that of the density the draws come from.
-        terms = terms + (fixed - baseline) * (log_p - jax.lax.stop_gradient(log_p))
-    return Divergence(jnp.mean(terms), error, exact=False)
+    terms = kl_terms(p, q)
+    if terms is not None:
+        return exactly(jnp.sum(terms))
+    name = f"KL({type(p).__name__}‖{type(q).__name__})"
+    return by_sampling(name, p, lambda x, log_p: log_p - q.log_prob(x), key, samples)

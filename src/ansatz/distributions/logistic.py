@@ -7,10 +7,11 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from ansatz.distributions.abstract import AbstractDistribution, check_event, check_parameters
+from ansatz.distributions.abstract import check_parameters
+from ansatz.distributions.elementwise import AbstractElementwise
 
 
-class Logistic(AbstractDistribution):
+class Logistic(AbstractElementwise):
     """Independent logistic coordinates with location μ and scale s > 0.
 
     log p(x) = Σ [log σ(z) + log σ(−z) − log s],  z = (x − μ)/s,  σ(z) = 1/(1 + e⁻ᶻ)
@@ -20,6 +21,7 @@ class Logistic(AbstractDistribution):
     """
 
     reparameterised: ClassVar[bool] = True
+    inside: ClassVar[float] = 0.0
 
     location: Float[Array, "..."]
     scale: Float[Array, "..."]
@@ -39,16 +41,18 @@ class Logistic(AbstractDistribution):
         u = jax.random.uniform(key, self.shape, dtype, minval=jnp.finfo(dtype).eps / 2)
         return self.location + self.scale * (jnp.log(u) - jnp.log1p(-u))
 
-    def log_prob(self, x: Float[Array, "..."]) -> Float[Array, ""]:
-        check_event(self, x)
+    def log_probs(self, x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
         z = (x - self.location) / self.scale
-        return -jnp.sum(jax.nn.softplus(z) + jax.nn.softplus(-z) + jnp.log(self.scale))
+        return -(jax.nn.softplus(z) + jax.nn.softplus(-z) + jnp.log(self.scale))
 
-    def entropy(self) -> Float[Array, ""]:
-        return jnp.sum(jnp.log(self.scale) + 2)
+    def entropies(self) -> Float[Array, "*shape"]:
+        return jnp.log(self.scale) + 2
 
     def mean(self) -> Float[Array, "..."]:
         return self.location
 
     def variance(self) -> Float[Array, "..."]:
         return (self.scale * math.pi) ** 2 / 3
+
+    def point(self) -> Float[Array, "..."]:
+        return self.mean()

@@ -7,17 +7,19 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from ansatz.distributions.abstract import AbstractDistribution, check_event, check_parameters
+from ansatz.distributions.abstract import check_parameters
 from ansatz.distributions.divergence import closed_form
+from ansatz.distributions.elementwise import AbstractElementwise
 
 
-class Normal(AbstractDistribution):
+class Normal(AbstractElementwise):
     """Independent normal coordinates with location μ and scale σ > 0.
 
     log p(x) = −Σ [½ ((x − μ)/σ)² + log σ + ½ log 2π]
     """
 
     reparameterised: ClassVar[bool] = True
+    inside: ClassVar[float] = 0.0
 
     location: Float[Array, "..."]
     scale: Float[Array, "..."]
@@ -33,13 +35,12 @@ class Normal(AbstractDistribution):
         noise = jax.random.normal(key, self.shape, self.location.dtype)
         return self.location + self.scale * noise
 
-    def log_prob(self, x: Float[Array, "..."]) -> Float[Array, ""]:
-        check_event(self, x)
+    def log_probs(self, x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
         z = (x - self.location) / self.scale
-        return -jnp.sum(z**2 / 2 + jnp.log(self.scale) + math.log(2 * math.pi) / 2)
+        return -(z**2 / 2 + jnp.log(self.scale) + math.log(2 * math.pi) / 2)
 
-    def entropy(self) -> Float[Array, ""]:
-        return jnp.sum(jnp.log(self.scale) + math.log(2 * math.pi * math.e) / 2)
+    def entropies(self) -> Float[Array, "*shape"]:
+        return jnp.log(self.scale) + math.log(2 * math.pi * math.e) / 2
 
     def mean(self) -> Float[Array, "..."]:
         return self.location
@@ -47,11 +48,14 @@ class Normal(AbstractDistribution):
     def variance(self) -> Float[Array, "..."]:
         return self.scale**2
 
+    def point(self) -> Float[Array, "..."]:
+        return self.mean()
+
 
 @closed_form(Normal, Normal)
-def _(p: Normal, q: Normal) -> Float[Array, ""]:
-    """KL(p‖q) = Σ ½ [(σ_p/σ_q)² − 1 − 2 log(σ_p/σ_q) + ((μ_p − μ_q)/σ_q)²]."""
+def _(p: Normal, q: Normal) -> Float[Array, "*shape"]:
+    """½ [(σ_p/σ_q)² − 1 − 2 log(σ_p/σ_q) + ((μ_p − μ_q)/σ_q)²]."""
     log_ratio = jnp.log(p.scale) - jnp.log(q.scale)
     shift = (p.location - q.location) / q.scale
     # expm1 keeps the digits that (σ_p/σ_q)² − 1 loses when the two scales nearly agree.
-    return jnp.sum(jnp.expm1(2 * log_ratio) - 2 * log_ratio + shift**2) / 2
+    return (jnp.expm1(2 * log_ratio) - 2 * log_ratio + shift**2) / 2

@@ -1,0 +1,1 @@
+"""Heads: what a network's raw output means."""
