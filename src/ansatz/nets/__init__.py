@@ -1,7 +1,21 @@
 """Learnable functions, and the distributions they parametrise."""
 
 from ansatz.nets.conditional import ConditionalNet
-from ansatz.nets.mlp import ACTIVATIONS, MLP, Linear
+from ansatz.nets.conv import ConvDecoder, ConvEncoder
+from ansatz.nets.linear import Linear
+from ansatz.nets.mlp import MLP
+from ansatz.nets.nonlinear import ACTIVATIONS
 from ansatz.nets.own import OwnNet, check_output
+from ansatz.nets.residual import ResidualMLP
 
-__all__ = ["ACTIVATIONS", "MLP", "ConditionalNet", "Linear", "OwnNet", "check_output"]
+__all__ = [
+    "ACTIVATIONS",
+    "MLP",
+    "ConditionalNet",
+    "ConvDecoder",
+    "ConvEncoder",
+    "Linear",
+    "OwnNet",
+    "ResidualMLP",
+    "check_output",
+]

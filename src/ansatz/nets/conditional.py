@@ -13,7 +13,6 @@ class ConditionalNet(eqx.Module):
 
     net: Any
     head: AbstractHead
-    shape: tuple[int, ...] = eqx.field(static=True)
 
     def __call__(
         self,
@@ -23,5 +22,4 @@ class ConditionalNet(eqx.Module):
         key: PRNGKeyArray | None = None,
     ) -> AbstractDistribution:
         """The distribution of y; the key is for nets that draw at random, as dropout does."""
-        raw = self.net(x, condition, key=key)
-        return self.head(raw.reshape(self.head.numbers, *self.shape))
+        return self.head(self.net(x, condition, key=key))

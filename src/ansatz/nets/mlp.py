@@ -1,42 +1,23 @@
-"""A multilayer perceptron that may be conditioned and may drop units out."""
-
-from collections.abc import Callable
-from itertools import accumulate, pairwise
+"""A multilayer perceptron."""
 
 import equinox as eqx
-import jax
-import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
-ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
-    "tanh": jnp.tanh,
-    "relu": jax.nn.relu,
-    "gelu": jax.nn.gelu,
-    "silu": jax.nn.silu,
-    "softplus": jax.nn.softplus,
-}
-
-
-class Linear(eqx.Module):
-    """y = W x + b."""
-
-    weight: Float[Array, "out in"]
-    bias: Float[Array, " out"]
-
-    def __call__(self, x: Float[Array, " in"]) -> Float[Array, " out"]:
-        return self.weight @ x + self.bias
+from ansatz.nets.conditioning import beside
+from ansatz.nets.linear import Linear, chain, glorot, linear
+from ansatz.nets.nonlinear import Nonlinear, Normalise, nonlinear
 
 
 class MLP(eqx.Module):
-    """x, c -> W_n a(... a(W_1 [x, c] + b_1)) + b_n, dropout after every hidden layer.
+    """x, c -> W_n a(... a(W_1 [x, c] + b_1)) + b_n.
 
-    Weights are Glorot uniform at first (Glorot and Bengio, 2010), which keeps the variance of
-    signals and of gradients as it is; biases are zero.
+    What stands for a(...) is said by `Nonlinear`. With `modulate` the condition enters there, at
+    every hidden layer, and not beside x. Weights start as `glorot` says, biases at zero.
     """
 
     layers: tuple[Linear, ...]
-    dropout: eqx.nn.Dropout
-    activation: str = eqx.field(static=True)
+    between: tuple[Nonlinear, ...]
+    modulate: bool = eqx.field(static=True)
 
     def __init__(
         self,
@@ -47,21 +28,25 @@ class MLP(eqx.Module):
         condition: int = 0,
         activation: str = "tanh",
         dropout: float = 0.0,
+        normalise: Normalise = "none",
+        modulate: bool = False,
         dtype: str = "float32",
         key: PRNGKeyArray,
     ) -> None:
-        shapes = list(pairwise((size_in + condition, *hidden, size_out)))
-        # One draw for all layers: compiling a draw takes far longer than making it.
-        ends = list(accumulate(a * b for a, b in shapes))
-        drawn = jnp.split(
-            jax.random.uniform(key, (ends[-1],), dtype, minval=-1, maxval=1), ends[:-1]
+        self.between = nonlinear(
+            hidden,
+            condition=condition,
+            activation=activation,
+            dropout=dropout,
+            normalise=normalise,
+            modulate=modulate,
+            dtype=dtype,
         )
-        self.layers = tuple(
-            Linear((6 / (a + b)) ** 0.5 * w.reshape(b, a), jnp.zeros(b, dtype))
-            for (a, b), w in zip(shapes, drawn, strict=True)
-        )
-        self.dropout = eqx.nn.Dropout(dropout)
-        self.activation = activation
+        first = size_in if modulate else size_in + condition
+        gains = [*(then.gain for then in self.between), 1.0]
+        shapes = chain(first, *hidden, size_out)
+        self.layers = linear(glorot(shapes, gains, dtype=dtype, key=key))
+        self.modulate = modulate
 
     def __call__(
         self,
@@ -70,15 +55,10 @@ class MLP(eqx.Module):
         *,
         key: PRNGKeyArray | None = None,
     ) -> Float[Array, " out"]:
-        x = x.ravel()
-        if condition is not None:
-            x = jnp.concatenate([x, condition])
-        active = ACTIVATIONS[self.activation]
-        for i, layer in enumerate(self.layers[:-1]):
-            x = active(layer(x))
-            if self.dropout.p > 0:
-                x = self.dropout(x, key=None if key is None else jax.random.fold_in(key, i))
-        return self.layers[-1](x)
+        h = beside(x, None if self.modulate else condition)
+        for layer, then in zip(self.layers[:-1], self.between, strict=True):
+            h = then(layer(h), condition, key=key)
+        return self.layers[-1](h)
 
     def with_output_bias(self, bias: Float[Array, " out"]) -> "MLP":
         """The same net whose last layer starts from this output."""
