@@ -9,6 +9,7 @@ from ansatz.data.batches import Batches
 from ansatz.data.conditions import fit_conditions
 from ansatz.data.dataset import Column, Dataset
 from ansatz.data.preprocessing import Preprocessing, fit_preprocessing
+from ansatz.data.statistics import survey
 from ansatz.protocol.errors import DataError
 
 NOTHING = Preprocessing(())
@@ -22,7 +23,7 @@ def source_of(dataset, *, index=None, batch=4, seed=0, preprocessing=NOTHING, en
 def epoch_of(source, epoch=0):
     """The batches of an epoch, each leaf with a leading axis of steps, as NumPy arrays."""
     first = epoch * source.steps_per_epoch
-    loaded = source.load(first, source.steps_per_epoch)
+    loaded = source.load(first)
 
     @jax.jit
     @jax.vmap
@@ -74,7 +75,7 @@ def test_the_order_depends_on_seed_and_epoch_alone(numbered):
     def order(seed, epoch, batch=5):
         source = source_of(numbered, seed=seed, batch=batch)
         steps = source.steps_per_epoch
-        within = [source.load(epoch * steps + i, 1) for i in range(steps)]
+        within = [source.load(epoch * steps + i) for i in range(steps)]
         assert all((one == within[0]).all() for one in within)
         return tuple(np.asarray(within[0]).tolist())
 
@@ -99,7 +100,7 @@ def test_batches_follow_the_order_that_was_loaded(numbered):
     source = source_of(numbered, batch=5)
     batches = epoch_of(source, epoch=1)
     np.testing.assert_array_equal(
-        events_in_order(batches)[:, 0], np.asarray(source.load(source.steps_per_epoch, 1))
+        events_in_order(batches)[:, 0], np.asarray(source.load(source.steps_per_epoch))
     )
 
 
@@ -184,7 +185,7 @@ def test_numbers_stay_as_narrow_as_they_were_until_drawn(stored, kept):
 
 def test_events_are_preprocessed_with_noise_of_their_own_when_drawn():
     pixels = np.full((40, 2), 200, np.uint8)
-    chain = fit_preprocessing(("dequantise", "scale=256"), (2,), "float32", lambda: iter([pixels]))
+    chain = fit_preprocessing(("dequantise", "scale=256"), (2,), "float32", survey(pixels))
     batches = epoch_of(source_of(Dataset(pixels), batch=20, preprocessing=chain))
     assert np.floor(batches.event * 256).min() == 200 == np.floor(batches.event * 256).max()
     assert len(np.unique(batches.event)) > 75  # of 80 draws, which rarely meet by chance

@@ -7,8 +7,8 @@ import pytest
 import scipy.special
 import scipy.stats
 
-from ansatz.data.preprocessing import fit_preprocessing
-from ansatz.data.statistics import blocks
+from ansatz.data.preprocessing import Preprocessing, fit_preprocessing
+from ansatz.data.statistics import Survey, gather, survey
 from ansatz.protocol.errors import DataError, OptionError
 
 
@@ -25,9 +25,14 @@ COUNTS = np.random.default_rng(1).integers(0, 7, (51, *SHAPE))
 
 def fit(words, events=EVENTS, dtype="float64", parts=3):
     """A chain fitted to events that come in several parts."""
-    return fit_preprocessing(
-        words, events.shape[1:], dtype, lambda: map(np.float64, split(events, parts))
-    )
+    return fit_preprocessing(words, events.shape[1:], dtype, in_parts(events, parts))
+
+
+def in_parts(events, parts):
+    def again():
+        return map(np.float64, split(events, parts))
+
+    return Survey(again, gather(again()))
 
 
 def split(events, parts):
@@ -62,13 +67,13 @@ CHAINS = {
 
 @jax.jit
 def there_and_back(chain, events):
-    """Forward with its log-determinant, the Jacobian by autodiff, and back."""
+    """Forward with the logarithms of its slopes, the Jacobian by autodiff, and back."""
 
     def one(x):
         key = jax.random.key(0)
-        y, log_det = chain.forward(x, key)
+        y, log_slope = chain.forward(x, key)
         jacobian = jax.jacfwd(lambda x: chain.forward(x, key)[0])(x).reshape(x.size, x.size)
-        return y, log_det, jacobian, chain.inverse(y)
+        return y, log_slope, jacobian, chain.inverse(y)
 
     return jax.vmap(one)(events)
 
@@ -76,9 +81,13 @@ def there_and_back(chain, events):
 @pytest.mark.parametrize("words", CHAINS, ids=" ".join)
 def test_deterministic_chains(words):
     chain = fit(words)
-    y, log_det, jacobian, back = there_and_back(chain, jnp.asarray(EVENTS))
+    y, log_slope, jacobian, back = there_and_back(chain, jnp.asarray(EVENTS))
     np.testing.assert_allclose(y, CHAINS[words](EVENTS), rtol=1e-9, atol=1e-9)
-    np.testing.assert_allclose(log_det, np.linalg.slogdet(jacobian)[1], rtol=1e-9, atol=1e-9)
+    diagonal = np.diagonal(jacobian, axis1=1, axis2=2)
+    np.testing.assert_array_equal(jacobian, diagonal[:, None] * np.eye(4))
+    np.testing.assert_allclose(
+        log_slope.reshape(-1, 4), np.log(np.abs(diagonal)), rtol=1e-9, atol=1e-9
+    )
     np.testing.assert_allclose(back, EVENTS, rtol=1e-8)
 
 
@@ -99,7 +108,7 @@ def test_constant_coordinates_are_only_shifted():
     events = np.full((300_000, 2), 0.1)
     events[:, 1] = np.arange(300_000)
     assert events.std(0)[0] > 1e-13
-    chain = fit_preprocessing(("standardise",), (2,), "float64", lambda: blocks(events))
+    chain = fit_preprocessing(("standardise",), (2,), "float64", survey(events))
     low, _ = chain.forward(jnp.array([0.1, 0.0]), jax.random.key(0))
     high, _ = chain.forward(jnp.array([1.1, 299_999.0]), jax.random.key(0))
     np.testing.assert_allclose(high - low, [1.0, 299_999 / events[:, 1].std()], rtol=1e-12)
@@ -111,8 +120,8 @@ def test_constant_coordinates_are_only_shifted():
 
 def test_events_that_are_all_alike_can_be_scaled():
     chain = fit(("scale",), np.full((4, 1), 3.0))
-    y, log_det = chain.forward(jnp.array([3.5]), jax.random.key(0))
-    assert (float(y[0]), float(log_det)) == (0.5, 0.0)
+    y, log_slope = chain.forward(jnp.array([3.5]), jax.random.key(0))
+    assert (float(y[0]), float(log_slope[0])) == (0.5, 0.0)
 
 
 def test_scaled_numbers_stay_in_the_unit_interval_in_single_precision():
@@ -142,12 +151,12 @@ def test_dequantised_numbers_stay_in_their_cell(draw, dtype):
     # At 2^20 single precision has eighths: a sixteenth of all sums would be rounded up.
     x = np.array([0, 1, 255, 2**20, -3, 2**24 + 2], dtype)
     chain = fit(("dequantise",), np.zeros((2, 6)), dtype)
-    y, log_det = draw(chain, x)
+    y, log_slope = draw(chain, x)
     assert y.dtype == dtype
     assert (y >= x).all()
     assert (y < np.where(x < 2**24, x + 1, np.inf)).all()
     np.testing.assert_array_equal(chain.inverse(jnp.asarray(y)), np.broadcast_to(x, y.shape))
-    np.testing.assert_array_equal(log_det, 0)
+    np.testing.assert_array_equal(log_slope, 0)
     assert chain.dequantises
     # The spread is uniform; a test at one in ten thousand, with a fixed key.
     for column in (0, 1, 2):
@@ -166,7 +175,7 @@ def test_the_range_of_dequantised_numbers_is_that_of_their_cells(draw):
     chain = fit(("dequantise", "scale", "logit"), COUNTS)
     assert (COUNTS.min(), COUNTS.max()) == (0, 6)
     x = np.array([[0.0, 6.0], [3.0, 6.0]])
-    y, log_det = draw(chain, x)
+    y, log_slope = draw(chain, x)
     unit = scipy.special.expit(y)
     # Cells are sevenths of the unit interval, up to the margin of the logit.
     assert (np.abs(unit * 7 - x - 0.5) < 0.5 + 1e-5).all()
@@ -174,7 +183,7 @@ def test_the_range_of_dequantised_numbers_is_that_of_their_cells(draw):
     np.testing.assert_array_equal(back, np.broadcast_to(x, y.shape))
     # log |dy/dx| of y = logit(m + (1 - 2m)(x + u)/7), one term a coordinate
     expected = np.log((1 - 2e-6) / 7) - np.log(unit) - np.log1p(-unit)
-    np.testing.assert_allclose(log_det, expected.sum((1, 2)), rtol=1e-6)
+    np.testing.assert_allclose(log_slope, expected, rtol=1e-6)
 
 
 def test_standardised_dequantised_numbers_have_a_twelfth_more_variance():
@@ -191,11 +200,11 @@ def test_standardised_dequantised_numbers_have_a_twelfth_more_variance():
 def test_binarised_pixels_have_their_value_as_mean(draw):
     x = np.array([0.0, 0.02, 0.3, 0.5, 0.9, 1.0])
     chain = fit(("binarise",), x[None].repeat(3, 0))
-    y, log_det = draw(chain, x)
+    y, log_slope = draw(chain, x)
     assert set(np.unique(y)) == {0.0, 1.0}
     # 4 sigma of a Bernoulli mean; none for the certain ends.
     assert (np.abs(y.mean(0) - x) <= 4 * np.sqrt(x * (1 - x) / len(y))).all()
-    np.testing.assert_array_equal(log_det, 0)
+    np.testing.assert_array_equal(log_slope, 0)
     np.testing.assert_array_equal(chain.inverse(jnp.asarray(y)), y)
     assert chain.binarises
 
@@ -254,3 +263,56 @@ def test_data_that_a_step_cannot_take(case):
 def test_words_that_name_no_chain(words, message):
     with pytest.raises(OptionError, match=message):
         fit(words, COUNTS)
+
+
+MISSING = np.where(np.random.default_rng(3).random(EVENTS.shape) < 0.3, np.nan, EVENTS)
+
+
+@pytest.mark.parametrize("words", CHAINS, ids=" ".join)
+def test_missing_numbers_leave_the_others_as_they_would_be(words):
+    chain = fit_preprocessing(words, SHAPE, "float64", in_parts(MISSING, 3), missing=True)
+    event, log_slope = jax.vmap(lambda x: chain.forward(x, jax.random.key(0)))(MISSING)
+    known = ~np.isnan(MISSING)
+    np.testing.assert_array_equal(event.observed, known)
+    # The same constants by NumPy, whose nan-functions look at the known numbers alone.
+    np.testing.assert_allclose(
+        event.value[known], NAN_CHAINS[words](MISSING)[known], rtol=1e-9, atol=1e-9
+    )
+    plain = Preprocessing(chain.steps)
+    _, full = jax.vmap(lambda x: plain.forward(x, jax.random.key(0)))(jnp.asarray(EVENTS))
+    np.testing.assert_array_equal(log_slope[known], full[known])
+    # What is not known stands for nothing.
+    assert not np.asarray(event.value)[~known].any()
+    assert not np.asarray(log_slope)[~known].any()
+    back = jax.vmap(chain.inverse)(event)
+    np.testing.assert_allclose(back, MISSING, rtol=1e-8)
+
+
+def nan_standardise(x):
+    return (x - np.nanmean(x, 0)) / np.nanstd(x, 0)
+
+
+def nan_scale(x):
+    return (x - np.nanmin(x)) / (np.nanmax(x) - np.nanmin(x))
+
+
+NAN_CHAINS = {
+    **CHAINS,
+    ("standardise",): nan_standardise,
+    ("scale",): nan_scale,
+    ("log1p", "standardise"): lambda x: nan_standardise(np.log1p(x)),
+    ("scale", "logit=0.05", "standardise"): lambda x: nan_standardise(logit(nan_scale(x), 0.05)),
+    ("standardise", "scale", "logit=0.01"): lambda x: logit(nan_scale(nan_standardise(x)), 0.01),
+}
+
+
+def test_what_draws_at_random_draws_the_same_for_the_known_numbers(draw):
+    counts = np.where(np.isnan(MISSING), np.nan, COUNTS[:42])
+    chain = fit_preprocessing(
+        ("dequantise", "scale", "logit"), SHAPE, "float64", in_parts(counts, 3), missing=True
+    )
+    event, _ = draw(chain, counts[0])
+    y, _ = draw(Preprocessing(chain.steps), COUNTS[0].astype(float))
+    known = ~np.isnan(counts[0])
+    np.testing.assert_array_equal(event.value[:, known], y[:, known])
+    assert np.isfinite(event.value).all()

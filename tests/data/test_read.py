@@ -85,17 +85,6 @@ def test_idx_types(tmp_path, code):
     assert events.dtype.itemsize == np.dtype(IDX_CODES[code]).itemsize
 
 
-def test_mapped_npy(tmp_path, monkeypatch):
-    monkeypatch.setattr("ansatz.data.numpy_files.MAPPED_BYTES", 0)
-    path = tmp_path / "x.npy"
-    np.save(path, X)
-    events = read(path).events
-    assert type(events) is np.ndarray
-    assert not events.flags.owndata
-    assert not events.flags.writeable
-    assert np.array_equal(events, X)
-
-
 def test_hdf5(tmp_path):
     assert np.array_equal(read(write_hdf5(tmp_path / "one", a__b=IMAGES)).events, IMAGES)
     path = write_hdf5(

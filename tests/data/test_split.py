@@ -38,6 +38,21 @@ def test_depends_on_the_seed_alone():
     assert np.array_equal(first[2], split(dataset(50), 0.4, 0.2, seed=1)[2])
 
 
+@pytest.mark.parametrize("parts", [None, np.arange(50) % 3])
+def test_the_split_of_a_seed_never_changes(parts):
+    """Runs know their split by the seed alone: it is that of one permutation, written out here."""
+    train, validation, test = split(dataset(50, parts), 0.2, 0.1, seed=4)
+    left = np.arange(50) if parts is None else np.flatnonzero(parts == 0)
+    order = np.random.Generator(np.random.Philox(4)).permutation(left)
+    if parts is not None:
+        assert train.tolist() == order.tolist()
+        return
+    # A tenth of fifty to test on, then a fifth of fifty to validate on.
+    assert test.tolist() == order[:5].tolist()
+    assert validation.tolist() == order[5:15].tolist()
+    assert train.tolist() == order[15:].tolist()
+
+
 def test_is_uniform():
     """Over 2000 seeds an event is in a test set of 3 in 10 as often as binomially expected."""
     count = np.zeros(10)

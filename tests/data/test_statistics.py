@@ -28,7 +28,8 @@ def test_blocks_follow_an_index(rows_in_a_block):
     index = RANDOM.permutation(23)[:11]
     parts = list(blocks(EVENTS, index))
     assert max(len(part) for part in parts) == min(rows_in_a_block, 11)
-    np.testing.assert_array_equal(np.concatenate(parts), EVENTS[index])
+    # In the order of the events, so that a file is read in turn.
+    np.testing.assert_array_equal(np.concatenate(parts), EVENTS[np.sort(index)])
 
 
 def test_a_block_holds_one_event_even_if_that_is_too_large(monkeypatch):
@@ -38,12 +39,12 @@ def test_a_block_holds_one_event_even_if_that_is_too_large(monkeypatch):
 
 def test_statistics_equal_those_of_numpy(rows_in_a_block):
     found = gather(blocks(EVENTS))
-    assert found.count == 23
+    assert (found.count == 23).all()
     np.testing.assert_allclose(found.mean, EVENTS.mean(0), rtol=1e-14)
     np.testing.assert_allclose(found.variance, EVENTS.var(0), rtol=1e-13)
     np.testing.assert_array_equal(found.minimum, EVENTS.min(0))
     np.testing.assert_array_equal(found.maximum, EVENTS.max(0))
-    assert not found.whole
+    assert not found.whole.any()
 
 
 def test_a_small_spread_survives_far_from_zero(rows_in_a_block):
@@ -61,25 +62,49 @@ def test_a_constant_coordinate_has_no_range():
 
 
 @pytest.mark.parametrize(
-    ("values", "kind"),
+    ("values", "levels"),
     [
-        ([0, 1, 1], "binary"),
-        ([0, 0, 0], "binary"),
-        ([0, 2, 255], "whole"),
-        ([0.0, 0.5, 1.0], "unit"),
-        ([-1, 0, 1], "real"),
-        ([-0.5, 0.5, 1.0], "real"),
-        ([0.0, 0.5, 1.01], "real"),
-        ([0.0, 1.0, 2.5], "real"),
+        ([0, 1, 1], 2),
+        ([0, 0, 0], 1),
+        ([0, 2, 255], 256),
+        ([0.0, 0.5, 1.0], 0),
+        ([-1, 0, 1], 0),
+        ([0.0, 1.0, 2.5], 0),
+        ([np.nan, 3.0, 1.0], 4),
     ],
 )
-def test_kinds(values, kind):
-    # One value a block: the kind must not be that of the first or the last block.
+def test_levels(values, levels):
+    # One value a block: they must not be those of the first or the last block.
     for order in (values, values[::-1]):
         found = gather(np.array([[value]], float) for value in order)
-        assert found.kind == kind
+        assert found.levels(each=True) == found.levels(each=False) == (levels,)
 
 
-def test_the_kind_is_that_of_all_coordinates_together():
-    assert gather(iter([np.array([[0.0, 0.5], [1.0, 0.25]])])).kind == "unit"
-    assert gather(iter([np.array([[0.0, 7.0], [1.0, 3.0]])])).kind == "whole"
+def test_levels_and_ends_of_each_coordinate_and_of_all():
+    found = gather(iter([np.array([[0.0, 7.0, -1.5], [1.0, 3.0, 2.0]])]))
+    assert found.levels(each=True) == (2, 8, 0)
+    assert found.levels(each=False) == (0,)
+    assert found.ends(each=True) == ((0.0, 3.0, -1.5), (1.0, 7.0, 2.0))
+    assert found.ends(each=False) == ((-1.5,), (7.0,))
+    assert gather(iter([np.array([[0.0, 7.0]])])).levels(each=False) == (8,)
+
+
+def test_numbers_that_are_nan_are_left_out(rows_in_a_block):
+    events = np.where(RANDOM.random(EVENTS.shape) < 0.4, np.nan, EVENTS)
+    events[:, 1, 2] = np.nan
+    events[:, 0, 1] = np.where(np.isnan(events[:, 0, 1]), np.nan, 3.0)
+    found = gather(blocks(events))
+    np.testing.assert_array_equal(found.count, (~np.isnan(events)).sum(0))
+    known = found.count > 0
+    for name, oracle in [
+        ("mean", np.nanmean),
+        ("variance", np.nanvar),
+        ("minimum", np.nanmin),
+        ("maximum", np.nanmax),
+    ]:
+        values = getattr(found, name)
+        np.testing.assert_allclose(values[known], oracle(events[:, known], 0), atol=1e-12)
+        assert values[1, 2] == 0
+    assert not found.whole.all()
+    counts = np.where(np.isnan(events), np.nan, np.rint(events))
+    assert gather(blocks(counts)).whole.all()

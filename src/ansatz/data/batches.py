@@ -4,13 +4,14 @@ from functools import lru_cache
 from typing import Any
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, PRNGKeyArray, PyTree, Shaped
 
+from ansatz.data.batch import make_batch
 from ansatz.data.conditions import ConditionEncoder
 from ansatz.data.dataset import Dataset
+from ansatz.data.epoch import Epoch
 from ansatz.data.preprocessing import Preprocessing
 from ansatz.protocol.errors import DataError
 from ansatz.protocol.source import AbstractSource, Batch
@@ -19,10 +20,8 @@ from ansatz.protocol.source import AbstractSource, Batch
 class Batches(AbstractSource):
     """The events of a dataset at `index`, every one once an epoch.
 
-    An epoch has ceil(n / batch) steps, and their sizes differ by one event at most, so that no
-    small last batch adds its noise. The order depends on the seed and the epoch alone; without
-    a seed it is that of `index`. Events wait as they are on disk and are preprocessed when
-    drawn.
+    The order depends on the seed and the epoch alone; without a seed it is that of `index`.
+    Events wait as they are on disk and are preprocessed when drawn.
     """
 
     events: Shaped[Array, "events ..."]
@@ -30,7 +29,7 @@ class Batches(AbstractSource):
     weights: Float[Array, " events"] | None
     preprocessing: Preprocessing
     encoder: ConditionEncoder | None
-    steps: int = eqx.field(static=True)
+    epoch: Epoch
     dtype: str = eqx.field(static=True)
     seed: int | None = eqx.field(static=True)
 
@@ -44,9 +43,10 @@ class Batches(AbstractSource):
         batch: int,
         dtype: str,
         seed: int | None,
+        devices: int = 1,
     ) -> None:
         chosen = dataset.take(index)
-        self.events = jnp.asarray(_narrow(chosen.events, dtype))
+        self.events = jnp.asarray(narrow(np.asarray(chosen.events), dtype))
         self.conditions = (
             None
             if encoder is None or chosen.conditions is None
@@ -59,22 +59,25 @@ class Batches(AbstractSource):
         )
         self.preprocessing = preprocessing
         self.encoder = encoder
-        self.steps = -(-len(index) // batch)
+        self.epoch = Epoch(len(index), batch, devices)
         self.dtype = dtype
         self.seed = seed
 
     @property
     def steps_per_epoch(self) -> int:
-        return self.steps
+        return self.epoch.steps
 
     def initial(self) -> None:
         return None
 
-    def load(self, step: int, steps: int) -> Int[Array, " events"]:
+    def reach(self, step: int) -> int:
+        return self.epoch.steps - step % self.epoch.steps
+
+    def load(self, step: int) -> Int[Array, " events"]:
         """The order of events in this epoch."""
         if self.seed is None:
-            return jnp.arange(len(self.events), dtype=jnp.int32)
-        return _order(self.seed, step // self.steps, len(self.events))
+            return jnp.arange(self.epoch.events, dtype=jnp.int32)
+        return _order(self.seed, step // self.epoch.steps, self.epoch.events)
 
     def draw(
         self,
@@ -84,24 +87,19 @@ class Batches(AbstractSource):
         step: Int[Array, ""],
         key: PRNGKeyArray,
     ) -> tuple[Batch, PyTree]:
-        count = len(self.events)
-        whole, rest = divmod(count, self.steps)
-        within = step % self.steps
-        start = whole * within + jnp.minimum(within, rest)
-        stop = whole * (within + 1) + jnp.minimum(within + 1, rest)
-        places = start + jnp.arange(whole + (rest > 0), dtype=step.dtype)
-        real = places < stop
-        chosen = loaded[jnp.minimum(places, count - 1)]
-        events, _ = jax.vmap(self.preprocessing.forward)(
-            self.events[chosen].astype(self.dtype), jax.random.split(key, len(places))
+        places = self.epoch.places(step)
+        chosen = loaded[places.order]
+        batch = make_batch(
+            self.preprocessing,
+            self.encoder,
+            self.events[chosen],
+            None if self.conditions is None else self.conditions[chosen],
+            None if self.weights is None else self.weights[chosen],
+            places.real,
+            dtype=self.dtype,
+            key=key,
         )
-        weight = real.astype(self.dtype)
-        if self.weights is not None:
-            weight = weight * self.weights[chosen]
-        condition = None
-        if self.conditions is not None and self.encoder is not None:
-            condition = jax.vmap(self.encoder)(self.conditions[chosen])
-        return Batch(events, condition, weight, jnp.sum(real).astype(self.dtype)), state
+        return batch, state
 
 
 # The shuffle of an epoch is asked for at every chunk of it; the last ones are kept.
@@ -119,7 +117,7 @@ def relative(weights: np.ndarray, name: str) -> np.ndarray:
     return weights / mean
 
 
-def _narrow(events: np.ndarray, dtype: str) -> np.ndarray:
+def narrow(events: np.ndarray, dtype: str) -> np.ndarray:
     """Bytes stay bytes until a batch is drawn; wider numbers take the model's precision."""
     if events.dtype.itemsize > np.dtype(dtype).itemsize or events.dtype == np.float16:
         return events.astype(dtype)

@@ -6,6 +6,7 @@ import numpy as np
 
 from ansatz.data.contents import Contents, Field
 from ansatz.data.dataset import Column, Dataset
+from ansatz.data.events import events_of
 from ansatz.data.options import DataOptions
 from ansatz.protocol.errors import DataError, nearest
 
@@ -22,7 +23,12 @@ def choose(contents: Contents, options: DataOptions) -> Dataset:
     if not names:
         raise _undecided(contents, options)
     fields = {field.name: field for field in contents.fields}
-    events, event_columns = _events(contents, [fields[name] for name in names])
+    for name in names:
+        if not fields[name].numeric or not fields[name].shape:
+            raise _not_numbers(contents, fields[name])
+    events, event_columns = events_of(
+        contents, [fields[name] for name in names], options.buffer_bytes
+    )
     conditions, condition_columns = _conditions(
         contents, [fields[name] for name in options.conditions], len(events)
     )
@@ -37,6 +43,7 @@ def choose(contents: Contents, options: DataOptions) -> Dataset:
         condition_columns,
         contents.parts,
         PurePath(contents.name).name or contents.name,
+        options.missing == "nan",
     )
 
 
@@ -129,43 +136,6 @@ def is_number(text: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _native(values: np.ndarray) -> np.ndarray:
-    """The same numbers in a type that accelerators know."""
-    if values.dtype.kind == "f" and values.dtype.itemsize > 8:
-        return values.astype(np.float64)
-    native = values.dtype.isnative
-    return values if native else values.astype(values.dtype.newbyteorder("="))
-
-
-def _events(contents: Contents, fields: list[Field]) -> tuple[np.ndarray, tuple[Column, ...]]:
-    for field in fields:
-        if not field.numeric or not field.shape:
-            raise _not_numbers(contents, field)
-    if len(fields) == 1 and not contents.table:
-        events = _native(fields[0].load())
-        # A plain list of numbers is a table of one column.
-        return (events[:, None] if events.ndim == 1 else events), ()
-    for field in fields:
-        if len(field.shape) != 1:
-            raise DataError(
-                f"{contents.name}: {field.name!r} has shape {field.shape}; several --events are "
-                "put side by side as columns, so each must be one number per event."
-            )
-        if field.shape != fields[0].shape:
-            raise DataError(
-                f"{contents.name}: {field.name!r} has {field.shape[0]} values but "
-                f"{fields[0].name!r} has {fields[0].shape[0]}; they must be as many."
-            )
-    dtype = np.result_type(*(field.dtype for field in fields))
-    if dtype.kind != "f":
-        dtype = np.dtype(np.float64)
-    # Filled column by column, so that only one loaded column exists beside the table.
-    events = np.empty((fields[0].shape[0], len(fields)), dtype.newbyteorder("="))
-    for j, field in enumerate(fields):
-        events[:, j] = field.load()
-    return _native(events), tuple(Column(field.name, field.unit) for field in fields)
 
 
 def _conditions(

@@ -1,5 +1,6 @@
 """What a source holds before anyone has chosen from it: named arrays, loaded when asked for."""
 
+import math
 import tokenize
 import zipfile
 import zlib
@@ -13,12 +14,36 @@ from ansatz.protocol.errors import DataError
 
 BLOCK_BYTES = 1 << 24
 
+DAMAGE = (
+    OSError,
+    EOFError,
+    ValueError,
+    KeyError,
+    RuntimeError,
+    SyntaxError,
+    tokenize.TokenError,
+    zlib.error,
+    zipfile.BadZipFile,
+)
+"""What libraries raise on a damaged file."""
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """Reads parts of an array where it lies."""
+
+    fill: Callable[[int, np.ndarray], None]
+    """Fills an array with the rows from one on, as many as it has."""
+    chunk: int = 1
+    """How many rows the file keeps in one piece, which can only be read whole."""
+
 
 @dataclass(frozen=True, eq=False)
 class Field:
     """One named array, or one column of a table.
 
-    Text columns of tables have `categories`, and `load` gives positions in them.
+    Text columns of tables have `categories`, and `load` gives positions in them. `rows` is None
+    where nothing less than the whole can be read.
     """
 
     name: str
@@ -27,6 +52,7 @@ class Field:
     load: Callable[[], np.ndarray]
     unit: str = ""
     categories: tuple[str, ...] = ()
+    rows: Rows | None = None
 
     @property
     def numeric(self) -> bool:
@@ -62,11 +88,11 @@ def members(values: np.ndarray) -> tuple[Field, ...]:
     return tuple(held(name, values[name]) for name in values.dtype.names or ())
 
 
-def spans(values: np.ndarray) -> Iterator[slice]:
-    """Slices that cover the rows, each of a bounded number of bytes in float64."""
-    step = max(1, BLOCK_BYTES // (8 * max(1, int(np.prod(values.shape[1:])))))
-    for start in range(0, len(values), step):
-        yield slice(start, start + step)
+def spans(shape: tuple[int, ...]) -> Iterator[slice]:
+    """Slices that cover the rows of an array, each of a bounded number of bytes in float64."""
+    step = max(1, BLOCK_BYTES // (8 * max(1, math.prod(shape[1:]))))
+    for start in range(0, shape[0], step):
+        yield slice(start, min(start + step, shape[0]))
 
 
 @contextmanager
@@ -77,21 +103,17 @@ def sound(name: str, form: str) -> Iterator[None]:
     except PermissionError:
         raise DataError(f"{name} may not be read by this user; change its permissions.") from None
     except MemoryError:
-        raise DataError(f"{name} does not fit into memory; read a part of it.") from None
-    except (
-        OSError,
-        EOFError,
-        ValueError,
-        KeyError,
-        RuntimeError,
-        SyntaxError,
-        tokenize.TokenError,
-        zlib.error,
-        zipfile.BadZipFile,
-    ) as error:
-        # The first line of the library's own words says what it stumbled over.
-        reason = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
         raise DataError(
-            f"{name} is not a sound {form} file: it is damaged or cut short ({reason}). "
+            f"{name} does not fit into memory. Of files larger than --buffer only HDF5 and plain "
+            "npy are read in parts: write it as one of these, or give a smaller --buffer."
+        ) from None
+    except DAMAGE as error:
+        raise DataError(
+            f"{name} is not a sound {form} file: it is damaged or cut short ({reason(error)}). "
             "Fetch or write it again."
         ) from None
+
+
+def reason(error: BaseException) -> str:
+    """The first line of a library's own words, which says what it stumbled over."""
+    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from ansatz.data.stored import Stored
 from ansatz.protocol.errors import DataError
 
 PARTS = ("train", "validation", "test")
@@ -30,16 +31,19 @@ class Dataset:
     bytes until a batch is prepared. `conditions` is (n, columns), numbers and category codes.
     `event_columns` names the coordinates of a table and is empty for images.
     `parts` gives each event's part of the split as an index into `PARTS` where the source
-    declares one (a folder with its own test files); otherwise it is None.
+    declares one (a folder with its own test files); otherwise it is None. Events that are too
+    large for memory are `Stored` in their file. Where events may be `missing` numbers, NaN is
+    one that was not observed.
     """
 
-    events: np.ndarray
+    events: np.ndarray | Stored
     conditions: np.ndarray | None = None
     weights: np.ndarray | None = None
     event_columns: tuple[Column, ...] = ()
     condition_columns: tuple[Column, ...] = ()
     parts: np.ndarray | None = None
     name: str = field(default="array")
+    missing: bool = False
 
     def __post_init__(self) -> None:
         n = len(self.events)
@@ -64,7 +68,7 @@ class Dataset:
         return tuple(self.events.shape[1:])
 
     def take(self, index: np.ndarray | Sequence[int]) -> "Dataset":
-        """The events at `index`, with their conditions, weights and parts."""
+        """The events at `index` in memory, with their conditions, weights and parts."""
         index = np.asarray(index)
         return replace(
             self,

@@ -1,16 +1,17 @@
 """What a source holds, in numbers and in words, with a command to go on with."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from ansatz.data.columns import choose, event_names
-from ansatz.data.contents import Contents, held
+from ansatz.data.contents import Contents, Field, Rows, held
 from ansatz.data.dataset import PARTS, Dataset
 from ansatz.data.guess import guess_in_words, suggest_fit, suggest_key
 from ansatz.data.options import DEFAULT, DataOptions
 from ansatz.data.read import open_source
+from ansatz.data.stored import Stored
 from ansatz.data.summary import Summary, summarise, summarise_values
 
 
@@ -37,13 +38,24 @@ class Description:
 def describe(source: Any, options: DataOptions = DEFAULT) -> Description:
     """What `source` holds; NaN is counted, not refused, and no choice of keys is demanded."""
     contents = _as_contents(source) if isinstance(source, Dataset) else open_source(source)
-    summaries = tuple(summarise(field) for field in contents.fields)
+    found = {
+        field.name: summarise(field, contents.name, options.buffer_bytes)
+        for field in contents.fields
+    }
+    summaries = tuple(summary for summary, _ in found.values())
     chosen = _chosen(contents, options)
     events = None
     guess, suggestion = suggest_key(contents)
     if chosen is not None:
-        dataset = choose(contents, chosen)
-        events, distinct = summarise_values("events", "", dataset.events)
+        array = choose(contents, chosen).events
+        if contents.table or len(chosen.events) > 1:
+            events, distinct = summarise_values("events", "", array)
+        else:
+            # The same numbers, for which a large file need not be read again.
+            summary, distinct = found[chosen.events[0]]
+            events = replace(
+                summary, name="events", unit="", shape=array.shape, dtype=str(array.dtype)
+            )
         guess = guess_in_words(events, distinct)
         suggestion = suggest_fit(contents, options, summaries, events, names=chosen.events)
     return Description(
@@ -60,9 +72,9 @@ def describe(source: Any, options: DataOptions = DEFAULT) -> Description:
 def _as_contents(dataset: Dataset) -> Contents:
     columns = dataset.event_columns
     if columns:
-        fields = [held(c.name, dataset.events[:, j], c.unit) for j, c in enumerate(columns)]
+        fields = [_event_field(dataset.events, c.name, c.unit, j) for j, c in enumerate(columns)]
     else:
-        fields = [held("events", dataset.events)]
+        fields = [_event_field(dataset.events, "events")]
     names = tuple(field.name for field in fields)
     for j, c in enumerate(dataset.condition_columns):
         values = dataset.conditions[:, j] if dataset.conditions is not None else np.empty(0)
@@ -71,13 +83,29 @@ def _as_contents(dataset: Dataset) -> Contents:
     return Contents(dataset.name, tuple(fields), bool(columns), names, dataset.parts)
 
 
+def _event_field(
+    events: np.ndarray | Stored, name: str, unit: str = "", column: int | None = None
+) -> Field:
+    """The events, or a column of them, as a field."""
+    at = () if column is None else (slice(None), column)
+    if isinstance(events, np.ndarray):
+        return held(name, events[at], unit)
+
+    def fill(start: int, out: np.ndarray) -> None:
+        out[...] = events[start : start + len(out)][at]
+
+    shape = events.shape if column is None else events.shape[:1]
+    rows = Rows(fill, events.block_rows)
+    return Field(name, shape, events.dtype, lambda: events[:][at], unit, rows=rows)
+
+
 def _chosen(contents: Contents, options: DataOptions) -> DataOptions | None:
-    """`options` with the events that would be learned, text left out; None if that is open."""
+    """The events that would be learned and nothing else, text left out; None if that is open."""
     names = event_names(contents, options)
     if not options.events:
         numeric = {field.name for field in contents.fields if field.numeric}
         names = tuple(name for name in names if name in numeric)
-    return DataOptions(events=names) if names else None
+    return DataOptions(events=names, buffer=options.buffer) if names else None
 
 
 def _parts(contents: Contents) -> dict[str, int]:

@@ -5,7 +5,7 @@ import shlex
 import numpy as np
 
 from ansatz.data.contents import Contents
-from ansatz.data.options import DataOptions
+from ansatz.data.options import DEFAULT, DataOptions
 from ansatz.data.summary import Summary
 
 
@@ -59,8 +59,12 @@ def suggest_fit(
     *,
     names: tuple[str, ...],
 ) -> str:
-    """A fit of these data: text is given as a condition, columns that hold NaN are left out."""
-    bad = [s.name for s in summaries if s.name in names and (s.nan or s.infinite)]
+    """A fit of these data: text is given as a condition, columns that hold NaN are left out.
+
+    They stay where NaN was asked for.
+    """
+    keeps = options.missing == "nan"
+    bad = [s.name for s in summaries if s.name in names and (s.infinite or (s.nan and not keeps))]
     if bad and (not contents.table or len(bad) == len(names)):
         return ""
     n = events.shape[0]
@@ -77,6 +81,8 @@ def suggest_fit(
     words += ["--conditions", *conditions] if conditions else []
     words += ["--weights", options.weights] if options.weights else []
     words += ["--drop", *drop] if drop else []
+    words += ["--missing", options.missing] if keeps else []
+    words += ["--buffer", str(options.buffer)] if options.buffer != DEFAULT.buffer else []
     return shlex.join(words)
 
 

@@ -2,11 +2,11 @@
 
 A step is a bijection, or draws at random and says so: `Dequantise` spreads whole numbers over
 unit intervals, `Binarise` draws each pixel afresh. The chain is fitted once on the training
-events, saved with the run, undone on the way out, and its Jacobian enters every density.
+events, saved with the run, undone on the way out, and its slopes enter every density.
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 
 import equinox as eqx
@@ -16,8 +16,9 @@ import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from ansatz.bijections import AbstractBijection, Affine, Chain, Log1p, Logit
-from ansatz.data.statistics import Statistics, gather
+from ansatz.data.statistics import Statistics, Survey, gather
 from ansatz.protocol.errors import DataError, OptionError, nearest
+from ansatz.protocol.source import Masked
 
 ROUNDING = 5e-7
 """How far outside [0, 1] a number may lie after it was scaled; less than the margin of logit."""
@@ -30,13 +31,12 @@ class Dequantise(eqx.Module):
     log P(x) = log E_u p(x + u) >= E_u log p(x + u).
     """
 
-    def forward(self, x: Array, key: PRNGKeyArray) -> tuple[Array, Float[Array, ""]]:
+    def forward(self, x: Array, key: PRNGKeyArray) -> Array:
         # A sum of a large x and a u close to one would be rounded to x + 1, another cell.
         still = jax.lax.stop_gradient(x)
-        y = jnp.minimum(
+        return jnp.minimum(
             x + jax.random.uniform(key, x.shape, x.dtype), jnp.nextafter(still + 1, still)
         )
-        return y, jnp.zeros((), x.dtype)
 
     def inverse(self, y: Array) -> Array:
         return jnp.floor(y)
@@ -45,18 +45,23 @@ class Dequantise(eqx.Module):
 class Binarise(eqx.Module):
     """y ~ Bernoulli(x) in every coordinate, drawn anew each time, for x in [0, 1]."""
 
-    def forward(self, x: Array, key: PRNGKeyArray) -> tuple[Array, Float[Array, ""]]:
-        drawn = jax.random.uniform(key, x.shape, x.dtype) < x
-        return drawn.astype(x.dtype), jnp.zeros((), x.dtype)
+    def forward(self, x: Array, key: PRNGKeyArray) -> Array:
+        return (jax.random.uniform(key, x.shape, x.dtype) < x).astype(x.dtype)
 
     def inverse(self, y: Array) -> Array:
         return y
 
 
 class Deterministic(eqx.Module):
-    """A bijection as a step; it needs no key."""
+    """A bijection that maps each number by itself, as a step; it needs no key."""
 
     bijection: AbstractBijection
+
+    def forward(self, x: Array) -> tuple[Array, Array]:
+        """y and log|dy/dx|, number by number."""
+        # Each y depends on its own x alone, so the derivative along (1, ..., 1) holds them all.
+        y, slope = jax.jvp(lambda x: self.bijection.forward(x)[0], (x,), (jnp.ones_like(x),))
+        return y, jnp.log(jnp.abs(slope))
 
     def inverse(self, y: Array) -> Array:
         return self.bijection.inverse(y)[0]
@@ -66,27 +71,51 @@ Step = Dequantise | Binarise | Deterministic
 
 
 class Preprocessing(eqx.Module):
-    """Steps applied in turn to one event; `log_det` sums their log|det dy/dx|."""
+    """Steps applied in turn to one event, each to every number by itself.
+
+    The logarithm of the slope, log|dy/dx|, comes for each number: a density counts those of its
+    own coordinates. Where numbers may be missing (NaN), `fill` stands in for them on the way
+    through, and the result is `Masked`. No step touches the coordinates `untouched` of a vector.
+    """
 
     steps: tuple[Step, ...]
+    fill: Float[Array, "..."] | None = None
+    untouched: tuple[int, ...] = eqx.field(static=True, default=())
 
-    def forward(self, x: Array, key: PRNGKeyArray) -> tuple[Array, Float[Array, ""]]:
-        total = jnp.zeros((), x.dtype)
+    def forward(self, x: Array, key: PRNGKeyArray) -> tuple[Array | Masked, Float[Array, "..."]]:
+        if self.fill is None:
+            return self._through(x, key)
+        observed = ~jnp.isnan(x)
+        y, log_slope = self._through(jnp.where(observed, x, self.fill), key)
+        zero = jnp.zeros((), x.dtype)
+        return Masked(jnp.where(observed, y, zero), observed), jnp.where(observed, log_slope, zero)
+
+    def inverse(self, y: Array | Masked) -> Array:
+        """The raw event; what was not observed is NaN."""
+        after = value = y.value if isinstance(y, Masked) else y
+        for step in reversed(self.steps):
+            value = step.inverse(value)
+        value = self._restore(value, after)
+        return jnp.where(y.observed, value, jnp.nan) if isinstance(y, Masked) else value
+
+    def _through(self, x: Array, key: PRNGKeyArray) -> tuple[Array, Float[Array, "..."]]:
+        before, total = x, jnp.zeros_like(x)
         drawing = [step for step in self.steps if not isinstance(step, Deterministic)]
         keys = iter([key] if len(drawing) < 2 else jax.random.split(key, len(drawing)))
         for step in self.steps:
-            x, log_det = (
-                step.bijection.forward(x)
-                if isinstance(step, Deterministic)
-                else step.forward(x, next(keys))
-            )
-            total += log_det
-        return x, total
+            if isinstance(step, Deterministic):
+                x, log_slope = step.forward(x)
+                total += log_slope
+            else:
+                x = step.forward(x, next(keys))
+        return self._restore(x, before), self._restore(total, jnp.zeros_like(x))
 
-    def inverse(self, y: Array) -> Array:
-        for step in reversed(self.steps):
-            y = step.inverse(y)
-        return y
+    def _restore(self, after: Array, before: Array) -> Array:
+        """What no step may touch as it was before."""
+        if not self.untouched:
+            return after
+        places = np.array(self.untouched)
+        return after.at[places].set(before[places])
 
     @property
     def binarises(self) -> bool:
@@ -101,14 +130,20 @@ def fit_preprocessing(
     words: tuple[str, ...],
     shape: tuple[int, ...],
     dtype: str,
-    events: Callable[[], Iterator[np.ndarray]] | None,
+    events: Survey | None,
+    *,
+    missing: bool = False,
+    untouched: tuple[int, ...] = (),
 ) -> Preprocessing:
     """The chain that `words` names, its constants taken from the training events.
 
-    `events` starts a pass over them; a step that needs statistics looks at what the steps
-    before it make of the events. Without events the chain has the right structure and
-    constants yet to be filled in.
+    A step that needs statistics looks at what the steps before it make of the events. Without
+    events the chain has the right structure and constants yet to be filled in.
     """
+    zeros, ones = np.zeros(shape), np.ones(shape)
+    nothing = Statistics(ones, zeros, ones, zeros, ones, ones.astype(bool))
+    raw = nothing if events is None else events.statistics
+    fill = jnp.asarray(raw.mean, dtype) if missing else None
     steps: tuple[Step, ...] = ()
     for word in () if words == ("none",) else words:
         name, _, value = word.partition("=")
@@ -120,71 +155,73 @@ def fit_preprocessing(
             number = math.nan
         if number is not None and not math.isfinite(number):
             raise OptionError(f"The preprocessing step {word!r} takes a number after '='.")
-        seen = _Seen(Preprocessing(steps), events, shape, dtype)
+        seen = _Seen(Preprocessing(steps, fill, untouched), raw, events, dtype)
         steps += (_STEPS[name](seen, number, jnp.dtype(dtype)),)
-    return Preprocessing(steps)
+    return Preprocessing(steps, fill, untouched)
 
 
 class _Seen:
-    """The training events as the steps so far leave them, or none at all."""
+    """The training events as the steps so far leave them."""
 
     def __init__(
-        self,
-        before: Preprocessing,
-        events: Callable[[], Iterator[np.ndarray]] | None,
-        shape: tuple[int, ...],
-        dtype: str,
+        self, before: Preprocessing, raw: Statistics, events: Survey | None, dtype: str
     ) -> None:
-        self.before, self.events, self.shape, self.dtype = before, events, shape, dtype
+        self.before, self.raw, self.events, self.dtype = before, raw, events, dtype
 
     def statistics(self) -> Statistics:
-        if self.events is None:
-            zeros, ones = np.zeros(self.shape), np.ones(self.shape)
-            return Statistics(1, zeros, ones, zeros, ones, whole=True)
-        if not self.before.steps:
-            return gather(self.events())
-        drawn = self._after(self.before)
+        if self.events is None or not self.before.steps:
+            return self.raw
+        drawn = self._after(self.before, self.events)
         if not self.before.dequantises:
             return drawn
         # Other draws will come closer to the ends of the unit intervals than these: the range
         # is that of the ends themselves, for every deterministic step is increasing.
-        lowest, highest = (self._after(self._spread_by(u)) for u in (0.0, 1.0))
+        lowest, highest = (self._after(self._spread_by(u), self.events) for u in (0.0, 1.0))
         return replace(drawn, minimum=lowest.minimum, maximum=highest.maximum)
 
-    def _after(self, chain: Preprocessing) -> Statistics:
+    def _after(self, chain: Preprocessing, events: Survey) -> Statistics:
         """The statistics of what `chain` makes of the events."""
-        assert self.events is not None
         # Any fixed key will do: it only blurs the mean and variance of dequantised numbers.
         key = jax.random.key(0)
         return gather(
             np.asarray(_forward(chain, jnp.asarray(part, self.dtype), key), np.float64)
-            for part in self.events()
+            for part in events.again()
         )
 
     def _spread_by(self, u: float) -> Preprocessing:
         """The steps so far with this number for every u that they draw."""
         shift = Deterministic(Affine(jnp.asarray(u, self.dtype), jnp.ones((), self.dtype)))
         return Preprocessing(
-            tuple(shift if isinstance(s, Dequantise) else s for s in self.before.steps)
+            tuple(shift if isinstance(s, Dequantise) else s for s in self.before.steps),
+            self.before.fill,
+            self.before.untouched,
         )
+
+    def touched(self, values: np.ndarray) -> np.ndarray:
+        """The values of the coordinates that the steps act on."""
+        return np.delete(values.ravel(), self.before.untouched)
+
+    def ends(self, found: Statistics) -> tuple[float, float]:
+        """The least and the largest number that a step meets."""
+        return self.touched(found.minimum).min(), self.touched(found.maximum).max()
 
     def within(self, low: float, high: float, step: str, needs: str) -> Statistics:
         """The statistics, if all values lie in [low, high]."""
         seen = self.statistics()
-        if self.events is None:
-            return seen
-        if seen.minimum.min() < low or seen.maximum.max() > high:
+        least, largest = self.ends(seen)
+        if least < low or largest > high:
             raise DataError(
                 f"The preprocessing step {step!r} needs {needs}; it meets values from "
-                f"{seen.minimum.min():.6g} to {seen.maximum.max():.6g}. Put 'scale' before it, "
-                "or leave it out."
+                f"{least:.6g} to {largest:.6g}. Put 'scale' before it, or leave it out."
             )
         return seen
 
 
 @eqx.filter_jit
 def _forward(chain: Preprocessing, events: Array, key: PRNGKeyArray) -> Array:
-    return jax.vmap(chain.forward)(events, jax.random.split(key, len(events)))[0]
+    """What the chain makes of the events; NaN stays NaN."""
+    after = jax.vmap(chain.forward)(events, jax.random.split(key, len(events)))[0]
+    return jnp.where(after.observed, after.value, jnp.nan) if isinstance(after, Masked) else after
 
 
 def _scale(seen: _Seen, value: float | None, dtype: jnp.dtype) -> Step:
@@ -196,7 +233,7 @@ def _scale(seen: _Seen, value: float | None, dtype: jnp.dtype) -> Step:
     found = seen.statistics()
     # First the shift, from the range as the model's precision has it: then the lowest value is
     # zero to the bit, however far from zero the range lies.
-    low, high = (float(x.astype(dtype)) for x in (found.minimum.min(), found.maximum.max()))
+    low, high = (float(np.asarray(end, dtype)) for end in seen.ends(found))
     width = high - low if high > low else 1.0
     shift = Affine(jnp.asarray(-low, dtype), jnp.ones((), dtype))
     return Deterministic(
@@ -230,7 +267,7 @@ def _log1p(seen: _Seen, value: float | None, dtype: jnp.dtype) -> Step:
 
 def _dequantise(seen: _Seen, value: float | None, dtype: jnp.dtype) -> Step:
     _no_number("dequantise", value)
-    if not seen.statistics().whole:
+    if not seen.touched(seen.statistics().whole).all():
         raise DataError(
             "The preprocessing step 'dequantise' needs whole numbers, and the events have "
             "others. Put it first, or leave it out."

@@ -6,6 +6,7 @@ The format is told by a file's first bytes, never by its name.
 import codecs
 import difflib
 import gzip
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,9 @@ import numpy as np
 
 from ansatz.data.catalogue import CATALOGUE
 from ansatz.data.columns import choose
-from ansatz.data.contents import Contents, held, members, sound, spans
-from ansatz.data.dataset import Column, Dataset
+from ansatz.data.contents import Contents, held, members, sound
+from ansatz.data.dataset import Dataset
+from ansatz.data.finite import check_finite
 from ansatz.data.hdf5 import open_hdf5
 from ansatz.data.idx import is_idx, open_idx, open_idx_folder
 from ansatz.data.numpy_files import open_npy, open_npz
@@ -27,17 +29,17 @@ HEAD = 4096
 
 
 def read(source: Any, options: DataOptions = DEFAULT) -> Dataset:
-    """The dataset in `source`, all its numbers finite.
+    """The dataset in `source`, all its numbers finite but for those that may be missing.
 
     `source` is the path of a file or of a folder, a name of the catalogue, an array of events,
     a pair of arrays (events, conditions), or a dataset, which is returned as it is.
     """
     if isinstance(source, Dataset):
         return source
-    if isinstance(source, tuple) and options == DEFAULT:
-        options = DataOptions(events=("events",), conditions=("condition",))
+    if isinstance(source, tuple) and not options.names_any:
+        options = replace(options, events=("events",), conditions=("condition",))
     dataset = choose(open_source(source), options)
-    _check_finite(dataset)
+    check_finite(dataset)
     return dataset
 
 
@@ -123,35 +125,3 @@ def _missing(path: Path) -> DataError:
         hint = f"Data by name: {', '.join(CATALOGUE)}." if bare else f"Look into {folder}."
     what = f"There is no file {path}" + (" and no data of that name" if bare else "")
     return DataError(f"{what}. {hint}")
-
-
-def _check_finite(dataset: Dataset) -> None:
-    """Refuses NaN and infinite numbers, and says where they are."""
-    _check("events", dataset.events, dataset.event_columns, dataset.name)
-    if dataset.conditions is not None:
-        _check("conditions", dataset.conditions, dataset.condition_columns, dataset.name)
-    if dataset.weights is not None:
-        _check("weights", dataset.weights, (), dataset.name)
-
-
-def _check(what: str, values: np.ndarray, columns: tuple[Column, ...], name: str) -> None:
-    if values.dtype.kind != "f":
-        return
-    count, first, place = 0, 0, ""
-    for span in spans(values):
-        finite = np.isfinite(values[span])
-        if finite.all():
-            continue
-        finite = finite.reshape(len(finite), -1)
-        wrong = np.flatnonzero(~finite.all(axis=1))
-        if count == 0:
-            first = span.start + int(wrong[0])
-            if columns:
-                place = f" in column {columns[int(np.argmin(finite[wrong[0]]))].name!r}"
-        count += len(wrong)
-    if count:
-        raise DataError(
-            f"{name}: the {what} of {count} of {len(values)} events are NaN, empty or infinite, "
-            f"the first at index {first}{place}. Remove these events or mend their numbers"
-            + (", or leave the column out with --drop." if columns else ".")
-        )

@@ -25,11 +25,14 @@ def split(
         )
     if seed < 0:
         raise OptionError(f"seed must be at least 0; it is {seed}.")
-    parts = np.zeros(len(dataset), np.uint8) if dataset.parts is None else dataset.parts
-    train, *declared = (np.flatnonzero(parts == part) for part in range(len(PARTS)))
-    train = np.random.Generator(np.random.Philox(seed)).permutation(train)
+    parts = dataset.parts
+    if parts is None:
+        train, validating, testing = np.arange(len(dataset)), *np.empty((2, 0), np.int64)
+    else:
+        train, validating, testing = (np.flatnonzero(parts == part) for part in range(len(PARTS)))
+    # In place, for there may be many.
+    np.random.Generator(np.random.Philox(seed)).shuffle(train)
     n = len(train)
-    validating, testing = declared
     # The test set is cut first, so that it stays the same when the validation fraction changes.
     if len(testing) == 0:
         testing, train = np.split(train, [round(test * n)])

@@ -1,10 +1,12 @@
 """An array or a column in a few numbers, gathered block by block and with NaN counted."""
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ansatz.data.contents import Field, spans
+from ansatz.data.stored import Stored
 
 FEW = 256
 """Distinct values are counted up to this many."""
@@ -31,29 +33,39 @@ class Summary:
     categories: tuple[str, ...] = ()
 
 
-def summarise(field: Field) -> Summary:
-    """What the field holds; numbers that are not finite are counted."""
+def summarise(field: Field, source: str, buffer: int) -> tuple[Summary, np.ndarray | None]:
+    """What the field holds, and the distinct numbers if they are few.
+
+    Numbers that are not finite are counted. A field of more than `buffer` bytes is read in
+    parts if it can be.
+    """
     name, unit, shape = field.name, field.unit, field.shape
     if field.numeric:
-        return summarise_values(name, unit, field.load())[0]
+        if field.rows is None or math.prod(shape) * field.dtype.itemsize <= buffer:
+            return summarise_values(name, unit, field.load())
+        stored = Stored(source, field.rows, shape, field.dtype, buffer)
+        return summarise_values(name, unit, stored)
     categories = field.categories
     if field.dtype.kind in "US" and shape:
         categories = tuple(np.unique(field.load()).astype(str).tolist())
     if not categories:
-        return Summary(name, unit, "other", shape, str(field.dtype))
+        return Summary(name, unit, "other", shape, str(field.dtype)), None
     few = categories if len(categories) <= FEW else ()
     distinct = len(categories)
-    return Summary(name, unit, "categorical", shape, "text", distinct=distinct, categories=few)
+    found = Summary(name, unit, "categorical", shape, "text", distinct=distinct, categories=few)
+    return found, None
 
 
-def summarise_values(name: str, unit: str, values: np.ndarray) -> tuple[Summary, np.ndarray | None]:
+def summarise_values(
+    name: str, unit: str, values: np.ndarray | Stored
+) -> tuple[Summary, np.ndarray | None]:
     """The statistics of `values` block by block, and the distinct ones if they are few."""
-    blocks = np.atleast_1d(values)
+    blocks = np.atleast_1d(values) if isinstance(values, np.ndarray | np.generic) else values
     count = nan = infinite = 0
     mean = square = 0.0
     low, high = np.inf, -np.inf
     distinct: np.ndarray | None = np.empty(0)
-    for span in spans(blocks):
+    for span in spans(blocks.shape):
         block = np.asarray(blocks[span], np.float64).ravel()
         finite = np.isfinite(block)
         if not finite.all():

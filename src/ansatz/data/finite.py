@@ -1,0 +1,103 @@
+"""All numbers of a dataset are finite; only where NaN is asked for, a number may be missing."""
+
+import numpy as np
+
+from ansatz.data.contents import spans
+from ansatz.data.dataset import Column, Dataset
+from ansatz.data.stored import Stored
+from ansatz.protocol.errors import DataError
+
+
+def check_finite(dataset: Dataset) -> None:
+    """Refuses NaN and infinite numbers, and says where they are.
+
+    Where events may miss numbers NaN is one that was not observed; of every event some must be.
+    """
+    if dataset.missing:
+        _check_observed(dataset.events, dataset.name)
+    else:
+        _check("events", dataset.events, dataset.event_columns, dataset.name)
+    if dataset.conditions is not None:
+        _check("conditions", dataset.conditions, dataset.condition_columns, dataset.name)
+    if dataset.weights is not None:
+        _check("weights", dataset.weights, (), dataset.name)
+
+
+def _check(what: str, values: np.ndarray | Stored, columns: tuple[Column, ...], name: str) -> None:
+    if values.dtype.kind != "f":
+        return
+    wrong, infinite = _Found(), False
+    for span in spans(values.shape):
+        block = values[span]
+        finite = np.isfinite(block)
+        if not finite.all():
+            wrong.add(span.start, ~finite.reshape(len(block), -1).all(axis=1))
+            infinite = infinite or bool(np.isinf(block).any())
+    if not wrong.count:
+        return
+    place = ""
+    if columns:
+        row = values[wrong.first : wrong.first + 1]
+        place = f" in column {columns[int(np.argmin(np.isfinite(row)))].name!r}"
+    ways = ["Remove these events or mend their numbers"]
+    if columns:
+        ways.append("leave the column out with --drop")
+    if what == "events" and not infinite:
+        ways.append("keep NaN as a number that was not observed with --missing nan")
+    raise DataError(
+        f"{name}: the {what} of {wrong.count} of {len(values)} events are NaN, empty or infinite, "
+        f"the first at index {wrong.first}{place}. {', or '.join(ways)}."
+    )
+
+
+def _check_observed(values: np.ndarray | Stored, name: str) -> None:
+    if values.dtype.kind != "f":
+        return
+    infinite, bare = _Found(), _Found()
+    for span in spans(values.shape):
+        block = values[span]
+        observed = ~np.isnan(block)
+        rows = observed.reshape(len(block), -1)
+        bare.add(span.start, ~rows.any(axis=1))
+        infinite.add(span.start, np.isinf(block).reshape(rows.shape).any(axis=1))
+    n = len(values)
+    if infinite.count:
+        raise DataError(
+            f"{name}: {infinite.count} of {n} events have infinite numbers, the first at index "
+            f"{infinite.first}. Remove or mend them: only NaN is a number that was not observed."
+        )
+    if bare.count:
+        raise DataError(
+            f"{name}: {bare.count} of {n} events have no number that was observed, the first at "
+            f"index {bare.first}. Remove these events."
+        )
+
+
+def check_learnable(dataset: Dataset, counts: np.ndarray) -> None:
+    """Refuses events of which some number was never observed; `counts` say how often each was."""
+    never = np.argwhere(counts == 0)
+    if not len(never):
+        return
+    if dataset.event_columns:
+        named = dataset.event_columns[int(never[0, 0])].name
+        raise DataError(
+            f"{dataset.name}: the column {named!r} was observed in no event to learn from. Leave "
+            "it out with --drop."
+        )
+    at = ", ".join(map(str, never[0].tolist()))
+    raise DataError(
+        f"{dataset.name}: {len(never)} of the {counts.size} numbers of an event were observed in "
+        f"no event to learn from, the first at [{at}]. Leave them out of the array."
+    )
+
+
+class _Found:
+    """How many events have something about them, and which is the first."""
+
+    def __init__(self) -> None:
+        self.count, self.first = 0, 0
+
+    def add(self, start: int, which: np.ndarray) -> None:
+        if self.count == 0 and which.any():
+            self.first = start + int(np.argmax(which))
+        self.count += int(which.sum())
