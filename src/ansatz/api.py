@@ -9,6 +9,7 @@ from ansatz.models import recipe_class
 from ansatz.protocol.errors import OptionError
 from ansatz.protocol.recipe import Recipe
 from ansatz.runs import fit as fitting
+from ansatz.runs.ensemble import Ensemble
 from ansatz.runs.progress import Watcher
 from ansatz.runs.record import read_toml
 from ansatz.runs.run import Run
@@ -23,13 +24,14 @@ def fit(
     start: str | Path | None = None,
     quiet: bool = False,
     **settings: Any,
-) -> Run:
+) -> Run | Ensemble:
     """Fit a recipe to data: `ansatz.fit("vae", "digits", latent=16, out="runs/digits")`.
 
     `recipe` is a name, a `recipe.toml`, or a recipe. `data` is a path, a name, an array, an
     (events, conditions) pair, or a `Dataset`. The settings are the recipe's own, the names of
     columns (`events`, `conditions`, `weights`, `drop`) and nets of your own (`encoder=...`).
-    Without `out` the run stays in memory. `start` is a run from whose weights to begin.
+    Without `out` the run stays in memory. `start` is a run from whose weights to begin. With
+    `seeds` above one the result is an `Ensemble` of that many runs.
     """
     recipe = find_recipe(recipe)
     columns = {field.name for field in fields(DataOptions)}
@@ -55,7 +57,7 @@ def resume(
     data: Any = None,
     quiet: bool = False,
     **nets: Any,
-) -> Run:
+) -> Run | Ensemble:
     """Go on with a run that was stopped, or for more `epochs` with one that was not."""
     return fitting.resume(
         Path(run), epochs=epochs, data=data, nets=nets, watcher=None if quiet else Watcher()

@@ -37,7 +37,9 @@ def test_every_command_prints_one_object(here, tmp_path, answer, plain):
         "sample": [plain, "-n", "3"],
         "score": [plain, "events.npy", "-K", "2"],
         "encode": [plain, "events.npy"],
+        "reconstruct": [plain, "events.npy"],
         "evaluate": [plain, "events.npy", "-K", "2"],
+        "report": [plain],
         "models": [],
         "data": ["list"],
     }
@@ -56,6 +58,8 @@ def test_every_command_prints_one_object(here, tmp_path, answer, plain):
     assert found["score"]["what"].startswith("importance-weighted lower bound, K = 2")
     assert np.load(found["encode"]["out"]).shape == (100, 2)
     assert found["encode"]["events"] == 100
+    again = np.load(found["reconstruct"]["out"])
+    np.testing.assert_array_equal(again, ansatz.load(plain).reconstruct("events.npy"))
     assert found["evaluate"]["events"] == "100 events of events.npy"
     resumed = answer("fit", "--resume", tmp_path / "fitted")
     assert resumed["run"] == str(tmp_path / "fitted")
@@ -325,3 +329,27 @@ sys.exit(f"imported {heavy}" if heavy else 0)
     command = [sys.executable, "-c", script]
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_missing_numbers_are_filled_in(here, tmp_path, answer):
+    rows = np.load("events.npy")
+    hidden = np.random.default_rng(6).random(rows.shape) < 0.25
+    hidden[hidden.all(1), 0] = False
+    lines = ["a,b,c"] + [
+        ",".join("" if h else f"{v:.9g}" for v, h in zip(row, gone, strict=True))
+        for row, gone in zip(rows, hidden, strict=True)
+    ]
+    (tmp_path / "holes.csv").write_text("\n".join(lines) + "\n")
+    out = tmp_path / "run"
+    words = ["--missing", "nan", "--latent", "1", "--hidden", "8", "--epochs", "2", "--quiet"]
+    answer("fit", "vae", tmp_path / "holes.csv", "--out", out, *words)
+    filled = tmp_path / "filled.csv"
+    answer("reconstruct", out, tmp_path / "holes.csv", "--fill", "--out", filled)
+    assert filled.read_text().startswith("a,b,c\n")
+    found = np.loadtxt(filled, delimiter=",", skiprows=1)
+    np.testing.assert_allclose(found[~hidden], rows[~hidden], rtol=1e-6)
+    whole = ansatz.load(out).reconstruct(tmp_path / "holes.csv")
+    np.testing.assert_allclose(found[hidden], whole[hidden], rtol=1e-6)
+    measures = {m["name"]: m for m in answer("evaluate", out, "-K", "2")["measures"]}
+    # Of the numbers that are known alone.
+    assert 0 < measures["reconstruction error"]["value"] < 10

@@ -116,14 +116,14 @@ def test_whole_weights_count_as_repetition(double_precision, tmp_path):
 @pytest.mark.parametrize("latent", [0, 5])
 def test_an_impossible_number_of_components_is_refused(latent):
     with pytest.raises(OptionError, match="from 1 to 4 principal components"):
-        PCARecipe(latent=latent).resolve(Spec(shape=(2, 2), kind="real"))
+        PCARecipe(latent=latent).resolve(Spec(shape=(2, 2)))
 
 
 def test_a_covariance_that_fits_no_memory_is_refused():
     with pytest.raises(OptionError, match="covariance of 13 GB"):
-        PCARecipe(latent=2).resolve(Spec(shape=(40_500,), kind="real"))
+        PCARecipe(latent=2).resolve(Spec(shape=(40_500,)))
 
 
 def test_the_model_holds_nothing_but_arrays_and_a_shape():
-    model = PCARecipe(latent=2).build(Spec(shape=(4,), kind="real"), jax.random.key(0))
+    model = PCARecipe(latent=2).build(Spec(shape=(4,)), jax.random.key(0))
     assert all(eqx.is_array(leaf) for leaf in jax.tree.leaves(model))

@@ -19,7 +19,13 @@ from ansatz.protocol.source import Batch
 
 PIXELS = 3
 EVENTS = np.array(list(product([0.0, 1.0], repeat=PIXELS)), np.float32)
-SETTINGS = {"latent": 1, "hidden": (4,), "likelihood": "bernoulli", "activation": "tanh"}
+KINDS = {
+    "binary": {"levels": (2,), "lowest": (0.0,), "highest": (1.0,)},
+    "whole": {"levels": (17,), "lowest": (0.0,), "highest": (16.0,)},
+    "unit": {"levels": (0,), "lowest": (0.0,), "highest": (1.0,)},
+    "real": {"levels": (0,), "lowest": (-3.0,), "highest": (4.0,)},
+}
+SETTINGS = {"latent": 1, "hidden": (4,), "likelihood": ("bernoulli",), "activation": "tanh"}
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +36,7 @@ def model() -> VAE:
     small and its width is the prior's, so that importance weights have a variance.
     """
     recipe = VAERecipe(**SETTINGS, prior_mean=(0.4,), prior_scale=(0.8,))
-    built = recipe.build(Spec(shape=(PIXELS,), kind="binary"), jax.random.key(3))
+    built = recipe.build(Spec(shape=(PIXELS,), **KINDS["binary"]), jax.random.key(3))
     last = built.encoder.net.layers[-1]
     return eqx.tree_at(
         lambda m: (m.encoder.net.layers[-1], m.decoder.net.layers[0].weight),
@@ -224,7 +230,7 @@ def test_a_linear_gaussian_vae_reaches_probabilistic_pca():
         events.astype(np.float32),
         latent=2,
         hidden=(),
-        likelihood="normal",
+        likelihood=("normal",),
         preprocess=("none",),
         validation=0.0,
         test=0.0,
@@ -255,8 +261,8 @@ def test_the_prior_stays_as_it_was_given():
     [({"variance": "fixed", "sigma": 0.3}, 0.3), ({"variance": "learnt", "sigma": 2.0}, 2.0)],
 )
 def test_a_normal_likelihood_has_the_scale_asked_for(settings, scale):
-    recipe = VAERecipe(latent=2, hidden=(), likelihood="normal", **settings)
-    model = recipe.build(Spec(shape=(4,), kind="real"), jax.random.key(0))
+    recipe = VAERecipe(latent=2, hidden=(), likelihood=("normal",), **settings)
+    model = recipe.build(Spec(shape=(4,)), jax.random.key(0))
     event, code = jnp.arange(4.0), jnp.array([0.3, -1.0])
     got = model.decoder(code).log_prob(event)
     wanted = stats.norm(np.asarray(model.decode(code)), scale).logpdf(np.arange(4.0)).sum()
@@ -264,16 +270,16 @@ def test_a_normal_likelihood_has_the_scale_asked_for(settings, scale):
 
 
 def test_each_number_may_have_a_variance_of_its_own():
-    recipe = VAERecipe(latent=2, hidden=(), likelihood="normal", variance="each")
-    model = recipe.build(Spec(shape=(4,), kind="real"), jax.random.key(0))
+    recipe = VAERecipe(latent=2, hidden=(), likelihood=("normal",), variance="each")
+    model = recipe.build(Spec(shape=(4,)), jax.random.key(0))
     variances = model.decoder(jnp.array([1.0, -2.0])).variance()
     assert len(np.unique(np.asarray(variances))) == 4
 
 
 @pytest.mark.parametrize("likelihood", ["bernoulli", "normal", "logistic"])
 def test_the_decoder_starts_at_the_mean_of_the_events(likelihood):
-    recipe = VAERecipe(latent=2, hidden=(4,), likelihood=likelihood)
-    spec = Spec(shape=(2, 3), kind="unit")
+    recipe = VAERecipe(latent=2, hidden=(4,), likelihood=(likelihood,))
+    spec = Spec(shape=(2, 3), **KINDS["unit"])
     events = jax.random.uniform(jax.random.key(1), (500, 2, 3)) * 0.5 + 0.2
     batch = Batch(events, None, jnp.ones(500), jnp.asarray(500.0))
     model = recipe.initialise(recipe.build(spec, jax.random.key(0)), batch)
@@ -285,8 +291,8 @@ def test_the_decoder_starts_at_the_mean_of_the_events(likelihood):
 
 
 def test_encoder_and_decoder_see_the_condition():
-    recipe = VAERecipe(latent=2, hidden=(4,), likelihood="normal")
-    spec = Spec(shape=(3,), kind="real", condition=2)
+    recipe = VAERecipe(latent=2, hidden=(4,), likelihood=("normal",))
+    spec = Spec(shape=(3,), condition=2)
     model = recipe.build(spec, jax.random.key(0))
     event, one, other = jnp.ones(3), jnp.array([1.0, 0.0]), jnp.array([0.0, 1.0])
     assert not np.allclose(model.encode(event, one), model.encode(event, other))
@@ -306,22 +312,26 @@ def test_encoder_and_decoder_see_the_condition():
     ],
 )
 def test_what_auto_chooses(shape, kind, likelihood, preprocess):
-    found = VAERecipe().resolve(Spec(shape=shape, kind=kind))
-    assert (found.likelihood, found.preprocess) == (likelihood, preprocess)
-    assert found.resolve(Spec(shape=shape, kind=kind)) == found
+    found = VAERecipe().resolve(Spec(shape=shape, **KINDS[kind]))
+    assert (found.likelihood, found.preprocess) == ((likelihood,), preprocess)
+    assert found.resolve(Spec(shape=shape, **KINDS[kind])) == found
 
 
 @pytest.mark.parametrize(
     ("settings", "kind", "words"),
     [
-        ({"likelihood": "bernoulli", "preprocess": ("scale",)}, "whole", "end --preprocess with"),
-        ({"likelihood": "bernoulli", "preprocess": ("none",)}, "unit", "zeros and ones"),
-        ({"likelihood": "normal", "preprocess": ("binarise",)}, "unit", "need a Bernoulli"),
+        (
+            {"likelihood": ("bernoulli",), "preprocess": ("scale",)},
+            "whole",
+            "end --preprocess with",
+        ),
+        ({"likelihood": ("bernoulli",), "preprocess": ("none",)}, "unit", "zeros and ones"),
+        ({"likelihood": ("normal",), "preprocess": ("binarise",)}, "unit", "need a Bernoulli"),
     ],
 )
 def test_a_likelihood_that_does_not_fit_the_events_is_refused(settings, kind, words):
     with pytest.raises(ansatz.AnsatzError, match=words):
-        VAERecipe(**settings).resolve(Spec(shape=(4, 4), kind=kind))
+        VAERecipe(**settings).resolve(Spec(shape=(4, 4), **KINDS[kind]))
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,7 @@ class Telescope(Settings):
 
 ACCEPTED = {
     "whole number as float": ({"aperture": 3}, "aperture", 3.0),
+    "word as a list of words": ({"filters": "blue"}, "filters", ("blue",)),
     "list as tuple": ({"filters": ["blue", "green"]}, "filters", ("blue", "green")),
     "whole numbers within a list": ({"offsets": [1, 2.5]}, "offsets", (1.0, 2.5)),
     "literal": ({"mount": "dobson"}, "mount", "dobson"),
@@ -57,7 +58,7 @@ REFUSED = {
     "nothing for a whole number": ({"mirrors": None}, "must be a whole number, not None"),
     "number for a boolean": ({"tracking": 1}, "must be true or false, not 1"),
     "number for a word": ({"owner": 7}, "must be a word"),
-    "word for a list": ({"filters": "red"}, "must be a list"),
+    "word for a list of numbers": ({"offsets": "red"}, "must be a list"),
     "wrong part of a list": ({"filters": ["red", 3]}, "must be a word, not 3"),
     "wrong part of numbers": ({"offsets": [1.0, "x"]}, "must be a number, not 'x'"),
     "text for an optional number": ({"limit": "far"}, "must be a number"),
@@ -131,5 +132,20 @@ def test_a_recipe_at_its_limits():
 
 
 def test_size_of_an_event():
-    assert Spec(shape=(4, 3, 2), kind="real").size == 24
-    assert Spec(shape=(), kind="real").size == 1
+    assert Spec(shape=(4, 3, 2)).size == 24
+    assert Spec(shape=()).size == 1
+
+
+@pytest.mark.parametrize(
+    ("levels", "lowest", "highest", "kind"),
+    [
+        ((2,), 0.0, 1.0, "binary"),
+        ((1, 2), 0.0, 1.0, "binary"),
+        ((2, 3), 0.0, 2.0, "whole"),
+        ((2, 0), 0.0, 1.0, "unit"),
+        ((0,), 0.0, 1.01, "real"),
+        ((0,), -0.5, 1.0, "real"),
+    ],
+)
+def test_the_kind_of_events_is_that_of_all_their_numbers(levels, lowest, highest, kind):
+    assert Spec(shape=(4,), levels=levels, lowest=(lowest,), highest=(highest,)).kind == kind

@@ -12,7 +12,7 @@ from tiny import content, start
 import ansatz
 from ansatz.protocol.errors import RunError
 from ansatz.runs.arrays import load_arrays, save_arrays
-from ansatz.runs.checkpoints import Checkpoints
+from ansatz.runs.checkpoints import Checkpoints, last_good
 
 
 def cut(path):
@@ -69,7 +69,7 @@ def test_the_one_before_counts(stopped, damage):
     older, newer = checkpoints(stopped)
     DAMAGE[damage](newer)
     with pytest.warns(RuntimeWarning) as caught:
-        path, arrays, values = Checkpoints(stopped / "checkpoints").last_good()
+        ((path, arrays, values),) = last_good([Checkpoints(stopped / "checkpoints")])
     assert path == older
     assert values["step"] == 10
     message = str(caught[0].message)
@@ -179,7 +179,7 @@ def test_the_same_content_is_the_same_file(tmp_path):
 def test_intact_files_raise_no_warning(stopped):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        path, _, _ = Checkpoints(stopped / "checkpoints").last_good()
+        ((path, _, _),) = last_good([Checkpoints(stopped / "checkpoints")])
     assert path == checkpoints(stopped)[-1]
 
 

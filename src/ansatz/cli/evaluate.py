@@ -28,26 +28,28 @@ def run(words: list[str]) -> int:
     """Parse, evaluate, print."""
     found = parse(Evaluate, words, "ansatz evaluate")
     from ansatz.evaluate.judge import judge
-    from ansatz.runs.load import load
+    from ansatz.evaluate.spread import spread
+    from ansatz.runs.ensemble import Ensemble
+    from ansatz.runs.load import load_all
 
-    fitted = load(found.run)
+    fitted = load_all(found.run)
+    members = fitted.members if isinstance(fitted, Ensemble) else (fitted,)
+    first = members[0]
     if found.data is None:
-        part, dataset = fitted.held_out()
-        what = f"{len(dataset):,} {part} events of {fitted.record.source}"
+        part, dataset = first.held_out()
+        what = f"{len(dataset):,} {part} events of {first.record.source}"
     else:
-        dataset = fitted.read(found.data)
+        dataset = first.read(found.data)
         what = f"{len(dataset):,} events of {found.data}"
-    measures = judge(
-        fitted,
-        dataset,
-        samples=found.samples,
-        seed=found.seed,
-        watch=partial(watched, quiet=found.quiet),
-    )
+    watch = partial(watched, quiet=found.quiet)
+    judged = [
+        judge(run, dataset, samples=found.samples, seed=found.seed, watch=watch) for run in members
+    ]
+    measures = judged[0] if len(members) == 1 else spread(judged)
     if found.json:
         print_json({"events": what, "measures": [asdict(measure) for measure in measures]})
         return 0
-    print(f"{fitted.record.recipe.name} on {what}\n")
+    print(f"{first.record.recipe.name} on {what}\n")
     print_table(
         [(m.name, f"{m.value:.5g} ± {m.error:.2g}", m.unit, m.what) for m in measures],
         ("measure", "value", "unit", "what it is"),

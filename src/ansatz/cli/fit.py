@@ -108,18 +108,26 @@ def _resume(found: Resume) -> int:
 
 
 def _report(result: Any, common: Common) -> int:
-    last = result.history[-1] if result.history else {}
+    from ansatz.runs.ensemble import Ensemble
+    from ansatz.training.devices import is_first_process
+
+    code = 0 if result.finished else 130
+    if not is_first_process():
+        return code
+    runs = result.members if isinstance(result, Ensemble) else (result,)
+    last = [run.history[-1] if run.history else {} for run in runs]
     if common.json:
-        print_json({"run": str(result.path), "finished": result.finished, **last})
+        each = last[0] if len(runs) == 1 else {"members": last}
+        print_json({"run": str(result.path), "finished": result.finished, **each})
     elif not result.finished:
         say(f"Go on with it by: ansatz fit --resume {result.path}")
     elif not common.quiet:
-        verb = "sample" if "sample" in result.can else "encode"
+        verb = "sample" if "sample" in runs[0].can else "encode"
         say(
             f"The run is {result.path}. Next: ansatz evaluate {result.path}, "
-            f"or ansatz {verb} {result.path}."
+            f"or ansatz {verb} {runs[0].path}."
         )
-    return 0 if result.finished else 130
+    return code
 
 
 def _groups(words: tuple[str, ...]) -> dict[str, dict[str, Any]]:

@@ -15,7 +15,10 @@ COMMANDS = {
     "sample": "draw events from a run",
     "score": "give every event's log-likelihood",
     "encode": "give every event's code",
+    "reconstruct": "give every event as its code expects it, or fill in what is missing",
     "evaluate": "judge a run on held-out events",
+    "report": "draw a run: a page to look at, and every figure",
+    "study": "find a published result again: data, fits, and claims with verdicts",
     "models": "list the recipes and what their models can do",
     "data": "list embedded data, or say what a file holds",
 }

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ansatz.data.dataset import Dataset
+from ansatz.data.statistics import blocks
 from ansatz.evaluate.estimate import weighted_mean
 from ansatz.protocol.capabilities import Bound, Codec, Density
 from ansatz.runs.run import Run
@@ -42,7 +43,7 @@ def judge(
             values = list(watch(batches, len(dataset), f"Scoring with {k} draws"))
             measures += _likelihood(run, np.concatenate(values), dataset, k)
     if isinstance(run.model, Codec):
-        measures += _reconstruction(run, dataset, seed)
+        measures += _reconstruction(run, dataset, seed, watch)
     return measures
 
 
@@ -57,12 +58,19 @@ def _likelihood(run: Run, values: np.ndarray, dataset: Dataset, samples: int) ->
     ]
 
 
-def _reconstruction(run: Run, dataset: Dataset, seed: int) -> list[Measure]:
-    events = np.asarray(dataset.events, np.float64).reshape(len(dataset), -1)
-    again = np.asarray(run.reconstruct(dataset, seed=seed), np.float64).reshape(events.shape)
-    squared = weighted_mean(((events - again) ** 2).mean(1), dataset.weights)
-    centre = np.average(events, axis=0, weights=dataset.weights)
-    spread = weighted_mean(((events - centre) ** 2).mean(1), dataset.weights)
+def _reconstruction(run: Run, dataset: Dataset, seed: int, watch: Watch) -> list[Measure]:
+    centre = _centre(dataset)
+    own, whole = np.empty(len(dataset)), np.empty(len(dataset))
+    start = 0
+    batches = run.reconstruct_batches(dataset, seed=seed)
+    for again in watch(batches, len(dataset), "Reconstructing"):
+        span = slice(start, start + len(again))
+        events = np.asarray(dataset.events[span], np.float64)
+        own[span] = _mean_square(events - again)
+        whole[span] = _mean_square(events - centre)
+        start = span.stop
+    squared = weighted_mean(own, dataset.weights)
+    spread = weighted_mean(whole, dataset.weights)
     root = squared.value**0.5
     measures = [
         Measure(
@@ -84,3 +92,21 @@ def _reconstruction(run: Run, dataset: Dataset, seed: int) -> list[Measure]:
             )
         )
     return measures
+
+
+def _centre(dataset: Dataset) -> np.ndarray:
+    """The weighted mean of every coordinate, over the events that have a number there."""
+    total = count = np.zeros(dataset.shape)
+    weights = np.ones(len(dataset)) if dataset.weights is None else dataset.weights
+    start = 0
+    for block in blocks(dataset.events):
+        w = weights[start : start + len(block)].reshape(-1, *(1,) * len(dataset.shape))
+        total = total + np.nansum(w * block, 0)
+        count = count + np.sum(w * ~np.isnan(block), 0)
+        start += len(block)
+    return total / np.where(count == 0, 1, count)
+
+
+def _mean_square(difference: np.ndarray) -> np.ndarray:
+    """The mean square of each event's known numbers."""
+    return np.nanmean(difference.reshape(len(difference), -1) ** 2, 1)

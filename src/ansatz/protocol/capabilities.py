@@ -6,14 +6,15 @@ others, and the tables that a user sees are read off the classes.
 """
 
 from abc import abstractmethod
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import equinox as eqx
-from jaxtyping import Array, Float, PRNGKeyArray, PyTree, Shaped
+from jaxtyping import Array, Bool, Float, PRNGKeyArray, PyTree, Shaped
 
 Event: TypeAlias = PyTree[Shaped[Array, "..."]]
 Condition = Float[Array, " condition"] | None
 Scalar = Float[Array, ""]
+Measure = Literal["density", "probability", "mixed"]
 
 
 class Sampler(eqx.Module):
@@ -29,8 +30,12 @@ class Likelihood(eqx.Module):
 
     @property
     @abstractmethod
-    def discrete(self) -> bool:
-        """Whether p is a probability of discrete events and no density."""
+    def measure(self) -> Measure:
+        """What p is: a density, a probability of discrete events, or some of each."""
+
+    @abstractmethod
+    def continuous(self, event: Event) -> Bool[Array, "..."]:
+        """The numbers of an event of which p is a density, so that it changes with their unit."""
 
 
 class Density(Likelihood):

@@ -5,9 +5,12 @@ from enum import IntEnum
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import PRNGKeyArray
+from jaxtyping import Array, Key, PRNGKeyArray
 
 from ansatz.protocol.errors import OptionError
+
+Keys = Key[Array, "*members"]
+"""A key, or one for each member of an ensemble."""
 
 
 class Stream(IntEnum):
@@ -30,3 +33,9 @@ def stream(seed: int, which: Stream) -> PRNGKeyArray:
         raise OptionError(f"seed must be at least 0 and below 2^31; it is {seed}.")
     pair = jnp.asarray(np.array([which, seed], np.uint32))
     return jax.random.wrap_key_data(pair, impl="threefry2x32")
+
+
+def streams(seed: int, which: Stream, members: int) -> Keys:
+    """The key of one member, or one for each of several: member m has the seed `seed` + m."""
+    keys = [stream(seed + member, which) for member in range(members)]
+    return jnp.stack(keys) if members > 1 else keys[0]

@@ -1,17 +1,18 @@
 """A recipe: all the settings of a fit, as plain values that can be saved, typed and compared."""
 
+import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 import equinox as eqx
-from jaxtyping import Array, PRNGKeyArray
+from jaxtyping import PRNGKeyArray
 
 from ansatz.protocol.errors import OptionError
 from ansatz.protocol.figures import Figure
 from ansatz.protocol.settings import Settings
 from ansatz.protocol.source import Batch
+from ansatz.protocol.subject import Subject
 from ansatz.protocol.update import AbstractUpdate
 
 Kind = Literal["binary", "whole", "unit", "real"]
@@ -19,27 +20,44 @@ Kind = Literal["binary", "whole", "unit", "real"]
 
 @dataclass(frozen=True)
 class Spec:
-    """What a model must know of the data to be built: nothing that needs the data themselves.
-
-    `kind` says what the values of raw events are: zeros and ones ("binary"), whole numbers from
-    zero up ("whole"), numbers within [0, 1] ("unit"), or any numbers ("real").
-    """
+    """What a model must know of the data to be built: nothing that needs the data themselves."""
 
     shape: tuple[int, ...]
-    kind: Kind
     condition: int = 0
     """How many numbers a condition has once categories are unfolded."""
     events: int = 1
     """How many events there are to learn from."""
     steps_per_epoch: int = 1
+    columns: tuple[str, ...] = ()
+    """The names of the columns of a table."""
+    levels: tuple[int, ...] = (0,)
+    """How many values whole numbers take, from zero up to the largest, 0 for other numbers: one
+    for each column, or for all numbers of events without columns."""
+    lowest: tuple[float, ...] = (-math.inf,)
+    """The least value, likewise."""
+    highest: tuple[float, ...] = (math.inf,)
+    """The largest value, likewise."""
+    missing: bool = False
+    """Whether numbers of an event may be missing: then events are `Masked`."""
 
     @property
     def size(self) -> int:
         """How many numbers an event has."""
-        size = 1
-        for length in self.shape:
-            size *= length
-        return size
+        return math.prod(self.shape)
+
+    @property
+    def kind(self) -> Kind:
+        """What the values of raw events are.
+
+        Zeros and ones ("binary"), whole numbers from zero up ("whole"), numbers within [0, 1]
+        ("unit"), or any numbers ("real").
+        """
+        if all(self.levels):
+            return "binary" if max(self.levels) <= 2 else "whole"
+        return "unit" if min(self.lowest) >= 0 and max(self.highest) <= 1 else "real"
+
+
+_LEAST = {"epochs": 1, "batch": 1, "patience": 0, "seed": 0, "seeds": 1, "devices": 0}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +70,8 @@ class Recipe(Settings, ABC):
     """The class of models it makes, off which its capabilities are read."""
     nets: ClassVar[tuple[str, ...]] = ()
     """The parts that a user may replace by an `equinox.Module` of their own, in Python."""
+    takes_missing: ClassVar[bool] = False
+    """Whether it learns from events of which some numbers are missing."""
 
     preprocess: tuple[str, ...] = ("auto",)
     """Steps between the data and the model: scale, standardise, logit, log1p, dequantise,
@@ -71,12 +91,17 @@ class Recipe(Settings, ABC):
     """The precision of parameters and events."""
     seed: int = 0
     """Decides the split, the first parameters, the order of events and all noise."""
+    seeds: int = 1
+    """Fit so many models side by side, which share the split and the order of events and have
+    first parameters and noise of their own: those of seed, seed + 1, and so on."""
+    devices: int = 0
+    """Devices that share every batch; 0 takes all there are."""
 
     def __post_init__(self) -> None:
-        for name, least in [("epochs", 1), ("batch", 1), ("patience", 0), ("seed", 0)]:
+        for name, least in _LEAST.items():
             if getattr(self, name) < least:
                 raise OptionError(f"{name} must be at least {least}; it is {getattr(self, name)}.")
-        if self.seed >= 2**31:
+        if self.seed + self.seeds > 2**31:
             raise OptionError(f"seed must be below 2147483648; it is {self.seed}.")
 
     def resolve(self, spec: Spec) -> "Recipe":
@@ -91,12 +116,14 @@ class Recipe(Settings, ABC):
     def update(self, spec: Spec) -> AbstractUpdate:
         """How the model learns."""
 
+    def untouched(self, spec: Spec) -> tuple[int, ...]:
+        """The columns that no step of the preprocessing may touch."""
+        return ()
+
     def initialise(self, model: Any, batch: Batch) -> Any:
         """The model with what depends on data set from a first, large batch of events."""
         return model
 
-    def figures(
-        self, model: Any, batch: Batch, raw: Callable[[Array], Array], key: PRNGKeyArray
-    ) -> tuple[Figure, ...]:
-        """What is worth looking at, as arrays and labels; `raw` undoes the preprocessing."""
+    def figures(self, model: Any, subject: Subject) -> tuple[Figure, ...]:
+        """What only this family knows to show of a model, as arrays and labels."""
         return ()

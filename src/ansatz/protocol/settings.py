@@ -43,7 +43,10 @@ class Settings:
 
 
 def convert(value: Any, hint: Any, place: str) -> Any:
-    """`value` as the type that `hint` asks for: whole numbers pass as floats, lists as tuples."""
+    """`value` as the type that `hint` asks for.
+
+    Whole numbers pass as floats, lists as tuples, and one word as a list of words.
+    """
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin is Literal:
         if value not in arguments:
@@ -57,6 +60,8 @@ def convert(value: Any, hint: Any, place: str) -> Any:
         if value is None:
             return None
         return convert(value, next(a for a in arguments if a is not type(None)), place)
+    if origin is tuple and arguments[0] is str and isinstance(value, str):
+        return (value,)
     if origin is tuple and isinstance(value, list | tuple):
         return tuple(convert(part, arguments[0], place) for part in value)
     if origin in (dict, Mapping) and isinstance(value, Mapping):

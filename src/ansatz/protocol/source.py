@@ -5,14 +5,25 @@ from typing import Any
 
 import equinox as eqx
 import jax.numpy as jnp
-from jaxtyping import Array, Float, PRNGKeyArray, PyTree
+from jaxtyping import Array, Bool, Float, PRNGKeyArray, PyTree
+
+
+class Masked(eqx.Module):
+    """An event of which some numbers are missing: its values, and which of them were observed.
+
+    A value that was not observed is zero, and stands for nothing.
+    """
+
+    value: Float[Array, "..."]
+    observed: Bool[Array, "..."]
 
 
 class Batch(eqx.Module):
     """Events with a leading axis, their conditions and their weights.
 
     Weights have mean one over the training events and may be negative. A batch may be padded:
-    padding repeats a real event at weight zero, and `size` counts only the real ones.
+    padding repeats a real event at weight zero, and `size` counts only the real ones. Events
+    are `Masked` where the data may miss numbers.
     """
 
     event: PyTree[Array]
@@ -44,8 +55,15 @@ class AbstractSource(eqx.Module):
         """The state before the first step; None for a source without memory."""
 
     @abstractmethod
-    def load(self, step: int, steps: int) -> PyTree:
-        """What the steps `step` to `step + steps`, all of one epoch, read."""
+    def reach(self, step: int) -> int:
+        """How many steps from `step` on, at least one and all of one epoch, a load can serve."""
+
+    @abstractmethod
+    def load(self, step: int) -> PyTree:
+        """What the steps from `step` on, as far as `reach` says, read.
+
+        Arrays of the same shapes for every step.
+        """
 
     @abstractmethod
     def draw(

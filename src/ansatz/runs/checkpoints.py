@@ -29,26 +29,33 @@ class Checkpoints:
         for old in self.paths()[:-KEPT]:
             old.unlink()
 
-    def last_good(self) -> tuple[Path, dict[str, Any], dict[str, Any]]:
-        """The path, arrays and values of the newest one that is intact.
 
-        Damaged ones are passed over with a warning, never loaded.
-        """
-        damaged = []
-        for path in reversed(self.paths()):
-            try:
-                arrays, values = load_arrays(path)
-            except RunError as error:
-                damaged.append(str(error))
-                continue
-            if damaged:
-                warnings.warn(
-                    f"{' '.join(damaged)} Going back to {path.name}.", RuntimeWarning, stacklevel=2
-                )
-            return path, arrays, values
+Loaded = tuple[Path, dict[str, Any], dict[str, Any]]
+"""The path of a checkpoint, its arrays and its values."""
+
+
+def last_good(several: list[Checkpoints]) -> list[Loaded]:
+    """The newest checkpoints of one step that are intact, one from each folder.
+
+    Damaged ones are passed over with a warning, never loaded.
+    """
+    common = set.intersection(*({path.name for path in each.paths()} for each in several))
+    damaged = []
+    for name in sorted(common, reverse=True):
+        try:
+            found = [(each.folder / name, *load_arrays(each.folder / name)) for each in several]
+        except RunError as error:
+            damaged.append(str(error))
+            continue
         if damaged:
-            raise RunError(
-                f"{' '.join(damaged)} No other checkpoint is left in {self.folder}: "
-                "fit again from the start."
+            warnings.warn(
+                f"{' '.join(damaged)} Going back to {name}.", RuntimeWarning, stacklevel=2
             )
-        raise RunError(f"{self.folder} holds no checkpoint: fit again from the start.")
+        return found
+    folder = several[0].folder
+    if damaged:
+        raise RunError(
+            f"{' '.join(damaged)} No other checkpoint is left in {folder}: "
+            "fit again from the start."
+        )
+    raise RunError(f"{folder} holds no checkpoint: fit again from the start.")

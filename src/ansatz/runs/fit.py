@@ -3,7 +3,7 @@
 import time
 import warnings
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +13,14 @@ from ansatz.data.options import DataOptions
 from ansatz.protocol.errors import NonFiniteError
 from ansatz.protocol.recipe import Recipe
 from ansatz.runs import prepare
+from ansatz.runs.ensemble import Ensemble
 from ansatz.runs.folder import RunFolder, check_free, create
 from ansatz.runs.interrupt import Interrupt
 from ansatz.runs.progress import Watcher
 from ansatz.runs.record import Record, current_versions
 from ansatz.runs.run import Run
-from ansatz.training import ChunkEnd
+from ansatz.training import ChunkEnd, Row, TrainingState
+from ansatz.training.devices import in_any_process, is_first_process, join_cluster, wait_for_all
 
 SHARE_OF_TIME = 0.05
 SECONDS_BETWEEN = 1.0
@@ -34,20 +36,24 @@ def fit(
     start: Path | None = None,
     nets: dict[str, eqx.Module] | None = None,
     watcher: Watcher | None = None,
-) -> Run:
+) -> Run | Ensemble:
     """Fit `recipe` to `data` and keep it as the run `out`, or in memory alone.
 
-    `start` is a run whose model is where this fit begins.
+    `start` is a run whose model is where this fit begins. Of several processes of a cluster's
+    job the first writes and speaks.
     """
-    if out is not None:
+    join_cluster()
+    first = is_first_process()
+    if out is not None and first:
         check_free(out, force)
     with prepare.precision(recipe.dtype):
         fitting = prepare.first(recipe, data, options, nets or {}, start)
         folder = None
-        if out is not None:
-            folder = create(out, fitting.record, *fitting.saved(fitting.state))
+        if out is not None and first:
+            saved = [fitting.saved(member) for member in fitting.members(fitting.state)]
+            folder = create(out, fitting.record, saved)
         with nullcontext() if folder is None else folder.alone():
-            return _train(fitting, folder, watcher)
+            return _train(fitting, folder, watcher if first else None)
 
 
 def resume(
@@ -57,85 +63,126 @@ def resume(
     data: Any = None,
     nets: dict[str, eqx.Module] | None = None,
     watcher: Watcher | None = None,
-) -> Run:
+) -> Run | Ensemble:
     """Go on with a run where its last good checkpoint stands, to the same bits.
 
     `epochs` changes how many there are in all. A run fitted to an array in memory needs its
     `data` again.
     """
+    join_cluster()
+    first = is_first_process()
     folder = RunFolder(path)
     recipe = Record.load(path).recipe
-    with folder.alone(), prepare.precision(recipe.dtype):
+    with folder.alone() if first else nullcontext(), prepare.precision(recipe.dtype):
         fitting = prepare.further(folder, epochs, data, nets or {})
+        # Nobody may still be reading the checkpoints when the first process writes new ones.
+        wait_for_all("checkpoints are read")
+        if not first:
+            return _train(fitting, None, None)
         _compare_versions(fitting.record)
-        folder.reopen(fitting.record, fitting.state.step)
+        if fitting.record.members > 1:
+            fitting.record.save(path)
+        for m, own in enumerate(folder.members(fitting.record)):
+            member = fitting.record.member if fitting.record.members == 1 else m
+            own.reopen(replace(fitting.record, member=member), fitting.state.step)
         return _train(fitting, folder, watcher)
 
 
-@dataclass
-class _Pace:
-    """Says when another checkpoint costs little of the time: at most a twentieth."""
+class _Book:
+    """Writes what the engine yields into the folders of a run or of an ensemble's members.
 
-    last: float
-    cost: float = 0.0
+    Without a folder it keeps the histories alone. A checkpoint is due when another costs little
+    of the time: at most a twentieth.
+    """
 
-    def due(self) -> bool:
-        return time.monotonic() - self.last > max(SECONDS_BETWEEN, self.cost / SHARE_OF_TIME)
+    def __init__(self, fitting: prepare.Fit, folder: RunFolder | None) -> None:
+        self.fitting = fitting
+        self.folders = [] if folder is None else folder.members(fitting.record)
+        empty: list[list[Row]] = [[] for _ in range(fitting.record.members)]
+        self.histories = [own.history() for own in self.folders] or empty
+        self.seconds = 0.0
+        self.last, self.cost = time.monotonic(), 0.0
 
-    def saved(self, started: float) -> None:
+    def log(self, chunk: ChunkEnd) -> None:
+        """The rows of an epoch that has ended, and the time that it took."""
+        self.seconds += chunk.seconds
+        for m, row in enumerate(chunk.rows):
+            if row is not None:
+                self.histories[m].append(row)
+                if self.folders:
+                    self.folders[m].log(row, self.seconds)
+        if chunk.rows:
+            self.seconds = 0.0
+
+    def keep(self, state: TrainingState, *, over: bool) -> None:
+        """A checkpoint, if one is due or training is over."""
+        started = time.monotonic()
+        due = started - self.last > max(SECONDS_BETWEEN, self.cost / SHARE_OF_TIME)
+        if not self.folders or not (over or due):
+            return
+        for own, member in zip(self.folders, self.fitting.members(state), strict=True):
+            own.checkpoints.save(state.step, *self.fitting.saved(member))
         self.last = time.monotonic()
         self.cost = self.last - started
 
+    def close(self, state: TrainingState, *, finished: bool) -> list[Run]:
+        """The runs as they are now; those that have finished with the model they end with."""
+        record = self.fitting.record
+        runs = []
+        for m, member in enumerate(self.fitting.members(state)):
+            pipeline = self.fitting.result(member)
+            own = self.folders[m] if self.folders else None
+            if own is not None and finished:
+                own.finish(pipeline, state.step)
+            runs.append(
+                Run(
+                    record if record.members == 1 else replace(record, member=m),
+                    eqx.nn.inference_mode(pipeline),
+                    self.histories[m],
+                    None if own is None else own.path,
+                    finished,
+                )
+            )
+        return runs
 
-def _train(fitting: prepare.Fit, folder: RunFolder | None, watcher: Watcher | None) -> Run:
+
+def _train(
+    fitting: prepare.Fit, folder: RunFolder | None, watcher: Watcher | None
+) -> Run | Ensemble:
     """Run the engine to its end, or until asked to stop, and write what it yields."""
-    rows = folder.history() if folder is not None else []
-    state, pace, seconds = fitting.state, _Pace(time.monotonic()), 0.0
+    book, state = _Book(fitting, folder), fitting.state
     chunk: ChunkEnd | None = None
     if watcher is not None:
         watcher.begin(fitting)
     with Interrupt() as interrupt:
         try:
             for chunk in fitting.engine.train(state):
-                state, seconds = chunk.state, seconds + chunk.seconds
+                state = chunk.state
                 if watcher is not None:
                     watcher.chunk(chunk)
-                if chunk.row is not None:
-                    rows.append(chunk.row)
-                    if folder is not None:
-                        folder.log(chunk.row, seconds)
-                    seconds = 0.0
-                over = chunk.stop is not None or interrupt.asked
-                if folder is not None and (over or pace.due()):
-                    started = time.monotonic()
-                    folder.checkpoints.save(state.step, *fitting.saved(state))
-                    pace.saved(started)
-                if interrupt.asked:
+                book.log(chunk)
+                asked = in_any_process(interrupt.asked)
+                book.keep(state, over=chunk.stop is not None or asked)
+                if asked:
                     break
         except NonFiniteError as error:
-            raise _with_way_back(error, folder) from error
+            raise _with_way_back(error, book.folders) from error
         finally:
             if watcher is not None:
                 watcher.close()
     finished = chunk is None or chunk.stop is not None
-    pipeline = fitting.result(state)
-    if folder is not None and finished:
-        folder.finish(pipeline, state.step)
+    runs = book.close(state, finished=finished)
     if watcher is not None:
         watcher.end(chunk, finished)
-    return Run(
-        fitting.record,
-        eqx.nn.inference_mode(pipeline),
-        rows,
-        None if folder is None else folder.path,
-        finished,
-    )
+    if fitting.record.members == 1:
+        return runs[0]
+    return Ensemble(tuple(runs), None if folder is None else folder.path)
 
 
-def _with_way_back(error: NonFiniteError, folder: RunFolder | None) -> NonFiniteError:
-    if folder is None:
+def _with_way_back(error: NonFiniteError, folders: list[RunFolder]) -> NonFiniteError:
+    if not folders:
         return error
-    last = folder.checkpoints.paths()[-1]
+    last = folders[0].checkpoints.paths()[-1]
     return NonFiniteError(f"{error} The last good checkpoint stays: {last}.")
 
 

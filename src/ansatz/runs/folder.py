@@ -5,7 +5,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from jaxtyping import PyTree
 
 from ansatz.protocol.errors import RunError
 from ansatz.runs.arrays import load_arrays, save_arrays
-from ansatz.runs.checkpoints import Checkpoints
+from ansatz.runs.checkpoints import Checkpoints, last_good
 from ansatz.runs.files import unwritable
 from ansatz.runs.history import append_line, cut_back, read_lines
 from ansatz.runs.record import NAME, Record
@@ -22,9 +22,19 @@ from ansatz.runs.record import NAME, Record
 @dataclass(frozen=True)
 class RunFolder:
     """A run on disk: `recipe.toml`, `history.jsonl`, `timing.jsonl`, `checkpoints/` and, once
-    finished, `model.safetensors`."""
+    finished, `model.safetensors`.
+
+    An ensemble has a `recipe.toml` of its own and a run `seed-N` for each member.
+    """
 
     path: Path
+
+    def members(self, record: Record) -> list["RunFolder"]:
+        """The runs that the record of this folder is one of: itself, or an ensemble's."""
+        if record.members == 1:
+            return [self]
+        seeds = range(record.recipe.seed, record.recipe.seed + record.members)
+        return [RunFolder(self.path / f"seed-{seed}") for seed in seeds]
 
     @property
     def model(self) -> Path:
@@ -89,7 +99,7 @@ class RunFolder:
                     f"{error} To make it again from the last checkpoint: "
                     f"ansatz fit --resume {self.path}"
                 ) from error
-        path, arrays, _ = self.checkpoints.last_good()
+        ((path, arrays, _),) = last_good([self.checkpoints])
         return path, part(arrays, "pipeline")
 
 
@@ -117,8 +127,10 @@ def check_free(path: Path, force: bool) -> None:
         pass
 
 
-def create(path: Path, record: Record, tree: PyTree, values: dict[str, Any]) -> RunFolder:
-    """A new run with its record and first checkpoint, in place of any old one.
+def create(path: Path, record: Record, saved: list[tuple[PyTree, dict[str, Any]]]) -> RunFolder:
+    """A new run with its record and what its first checkpoint holds, in place of any old one.
+
+    An ensemble has a checkpoint for each member.
 
     It is put together beside `path` and renamed, so that a run's folder can always be resumed.
     """
@@ -130,9 +142,14 @@ def create(path: Path, record: Record, tree: PyTree, values: dict[str, Any]) -> 
         for left_over in (new, old):
             if left_over.exists():
                 shutil.rmtree(left_over)
-        (new / "checkpoints").mkdir(parents=True)
+        new.mkdir(parents=True)
         record.save(new)
-        RunFolder(new).checkpoints.save(0, tree, values)
+        for m, own in enumerate(RunFolder(new).members(record)):
+            if record.members > 1:
+                own.path.mkdir()
+                replace(record, member=m).save(own.path)
+            own.checkpoints.folder.mkdir()
+            own.checkpoints.save(0, *saved[m])
         if place.exists():
             with RunFolder(place).alone():
                 os.rename(place, old)

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, PRNGKeyArray
 
+from ansatz.data.batch import make_batch
 from ansatz.data.conditions import ConditionEncoder
 from ansatz.data.preprocessing import Preprocessing
 from ansatz.protocol.capabilities import Density
@@ -61,8 +62,8 @@ def decode(pipeline: Pipeline, key: PRNGKeyArray, row: Array | None, code: Array
 
 def encode(pipeline: Pipeline, key: PRNGKeyArray, row: Array | None, event: Array) -> Array:
     """The code of a raw event."""
-    event, _ = pipeline.preprocessing.forward(event, key)
-    return pipeline.model.encode(event, pipeline.given(row))
+    prepared, _ = pipeline.preprocessing.forward(event, key)
+    return pipeline.model.encode(prepared, pipeline.given(row))
 
 
 def reconstruct(pipeline: Pipeline, key: PRNGKeyArray, row: Array | None, event: Array) -> Array:
@@ -70,8 +71,16 @@ def reconstruct(pipeline: Pipeline, key: PRNGKeyArray, row: Array | None, event:
     return decode(pipeline, key, row, encode(pipeline, key, row, event))
 
 
+def fill(pipeline: Pipeline, key: PRNGKeyArray, row: Array | None, event: Array) -> Array:
+    """A raw event, what is missing of it as its own code expects it."""
+    return jnp.where(jnp.isnan(event), reconstruct(pipeline, key, row, event), event)
+
+
 class LogLikelihood(eqx.Module):
-    """log p of a raw event, exact or bounded, the Jacobian of the preprocessing included."""
+    """log p of a raw event, exact or bounded, the slopes of the preprocessing included.
+
+    Of an event with missing numbers it is that of the observed ones.
+    """
 
     samples: int = eqx.field(static=True)
 
@@ -79,21 +88,27 @@ class LogLikelihood(eqx.Module):
         self, pipeline: Pipeline, key: PRNGKeyArray, row: Array | None, event: Array
     ) -> Array:
         key_event, key_model = jax.random.split(key)
-        event, log_det = pipeline.preprocessing.forward(event, key_event)
+        prepared, log_slope = pipeline.preprocessing.forward(event, key_event)
         model, condition = pipeline.model, pipeline.given(row)
         if isinstance(model, Density):
-            value = model.log_prob(event, condition)
+            value = model.log_prob(prepared, condition)
         else:
-            value = model.bound(event, condition, key=key_model, samples=self.samples)
-        # Probabilities have no Jacobian.
-        return value if model.discrete else value + log_det
+            value = model.bound(prepared, condition, key=key_model, samples=self.samples)
+        # Only densities change with the units.
+        return value + jnp.sum(jnp.where(model.continuous(prepared), log_slope, 0))
 
 
 @eqx.filter_jit
-def prepared(pipeline: Pipeline, key: PRNGKeyArray, rows: Array | None, events: Array) -> Batch:
+def batch_of(pipeline: Pipeline, key: PRNGKeyArray, rows: Array | None, events: Array) -> Batch:
     """Raw events and conditions as a batch for the model."""
-    keys = jax.random.split(key, len(events))
-    events, _ = jax.vmap(pipeline.preprocessing.forward)(events, keys)
-    weight = jnp.ones(len(events), events.dtype)
-    conditions = None if rows is None else jax.vmap(pipeline.given)(rows)
-    return Batch(events, conditions, weight, jnp.sum(weight))
+    real = jnp.ones(len(events), bool)
+    return make_batch(
+        pipeline.preprocessing,
+        pipeline.encoder,
+        events,
+        rows,
+        None,
+        real,
+        dtype=str(events.dtype),
+        key=key,
+    )

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 from ansatz.runs.prepare import Fit
-from ansatz.training import ChunkEnd
+from ansatz.training import ChunkEnd, Row
 
 SECONDS_BETWEEN_LINES = 10.0
 
@@ -25,6 +25,7 @@ class Watcher:
         self.task: TaskID | None = None
         self.row: dict[str, Any] = {}
         self.rate = 0.0
+        self.chunks = 0
         self.last_line = -SECONDS_BETWEEN_LINES
 
     def begin(self, fit: Fit) -> None:
@@ -35,12 +36,16 @@ class Watcher:
         parameters = sum(
             leaf.size for leaf in jax.tree.leaves(eqx.filter(fit.pipeline.model, eqx.is_array))
         )
+        members = fit.engine.members
+        fitted = recipe.name if members == 1 else f"{members} × {recipe.name}"
+        devices = f" on {recipe.devices} devices" if recipe.devices > 1 else ""
         shape = " × ".join(map(str, spec.shape)) or "one number"
         steps = ", ".join(recipe.preprocess)
         conditions = ", ".join(c.name for c in fit.record.condition_columns)
         self.console.print(
-            f"Fitting {recipe.name} ({parameters:,} parameters) to {spec.events:,} events of "
-            f"{shape}{f' given {conditions}' if conditions else ''}; preprocessing: {steps}."
+            f"Fitting {fitted} ({parameters:,} parameters) to {spec.events:,} events of "
+            f"{shape}{f' given {conditions}' if conditions else ''}{devices}; "
+            f"preprocessing: {steps}."
         )
         if fit.state.step:
             self.console.print(f"Going on after step {fit.state.step:,}.")
@@ -65,18 +70,19 @@ class Watcher:
     def chunk(self, chunk: ChunkEnd) -> None:
         """Show where the fit stands."""
         step, epochs = chunk.state.step, self.fit.record.recipe.epochs
-        if chunk.row is not None:
-            self.row = chunk.row
-        if self.rate == 0.0:
+        if chunk.rows:
+            self.row = _mean(chunk.rows)
+        if self.chunks == 0:
             self.console.print(f"First step after {time.monotonic() - self.started:.1f} s.")
         # A running mean over some ten chunks; the first is left out, since it compiles.
         now = chunk.steps / max(chunk.seconds, 1e-9)
-        self.rate = now if self.rate == 0.0 or chunk.steps == 1 else 0.8 * self.rate + 0.2 * now
+        self.rate = now if self.chunks < 2 else 0.8 * self.rate + 0.2 * now
+        self.chunks += 1
         text = self._text(step, epochs * self.per_epoch)
         if self.bar is not None and self.task is not None:
             self.bar.update(self.task, completed=step, epoch=-(-step // self.per_epoch), text=text)
-        elif chunk.row is not None and time.monotonic() - self.last_line > SECONDS_BETWEEN_LINES:
-            self.console.print(f"epoch {chunk.row['epoch']}/{epochs}  {text}")
+        elif chunk.rows and time.monotonic() - self.last_line > SECONDS_BETWEEN_LINES:
+            self.console.print(f"epoch {self.row['epoch']}/{epochs}  {text}")
             self.last_line = time.monotonic()
 
     def end(self, chunk: ChunkEnd | None, finished: bool) -> None:
@@ -109,8 +115,16 @@ class Watcher:
         shown = [f"{name} {self.row[name]:.4g}" for name in _main(self.row)]
         score = self.fit.engine.score
         if score is not None and "best_epoch" in self.row:
-            shown.append(f"best at epoch {self.row['best_epoch']}")
+            shown.append(f"best at epoch {self.row['best_epoch']:g}")
         return "  ".join(shown)
+
+
+def _mean(rows: tuple[Row | None, ...]) -> Row:
+    """The row of a fit, or the mean over the members of an ensemble that still train."""
+    training = [row for row in rows if row is not None]
+    if len(training) == 1:
+        return training[0]
+    return {name: sum(row[name] for row in training) / len(training) for name in training[0]}
 
 
 def _main(row: dict[str, Any]) -> list[str]:

@@ -40,7 +40,19 @@ class Record:
     condition_columns: tuple[Column, ...] = ()
     own_nets: tuple[str, ...] = ()
     """Nets that were given in Python and must be given again to load."""
+    member: int | None = None
+    """Which one of an ensemble this is; None for a run of its own, or for the ensemble."""
     versions: dict[str, str] = field(default_factory=current_versions)
+
+    @property
+    def members(self) -> int:
+        """How many models this is the record of."""
+        return self.recipe.seeds if self.member is None else 1
+
+    @property
+    def noise(self) -> int:
+        """The seed of first parameters and noise."""
+        return self.recipe.seed + (self.member or 0)
 
     def save(self, folder: Path) -> None:
         """Write it into a run's folder."""
@@ -49,6 +61,7 @@ class Record:
         content = {
             "recipe": self.recipe.name,
             "own_nets": list(self.own_nets),
+            "member": self.member,
             "settings": self.recipe.settings(),
             "data": {
                 "fingerprint": self.fingerprint,
@@ -90,6 +103,7 @@ class Record:
                 event_dtype=data.pop("event_dtype"),
                 options=DataOptions.of(data),
                 own_nets=tuple(content["own_nets"]),
+                member=content.get("member"),
                 versions=dict(content["versions"]),
                 **columns,
             )

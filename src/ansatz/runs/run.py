@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
@@ -13,6 +12,7 @@ from jaxtyping import Array
 from ansatz.data.conditions import parse_conditions, recode
 from ansatz.data.dataset import Column, Dataset
 from ansatz.data.fingerprint import fingerprint
+from ansatz.data.labels import find_labels
 from ansatz.data.read import read
 from ansatz.data.split import split
 from ansatz.protocol.capabilities import (
@@ -27,7 +27,8 @@ from ansatz.protocol.errors import DataError, OptionError, RunError
 from ansatz.protocol.figures import Figure
 from ansatz.protocol.keys import Stream, stream
 from ansatz.runs import pipeline as through
-from ansatz.runs.pipeline import LogLikelihood, Pipeline, over, prepared
+from ansatz.runs.look import look
+from ansatz.runs.pipeline import LogLikelihood, Pipeline, over
 from ansatz.runs.record import Record
 
 EVENTS_AT_ONCE = 100
@@ -41,8 +42,8 @@ class Run:
     an (events, conditions) pair, or a `Dataset`.
     """
 
-    record: Record
-    pipeline: Pipeline
+    record: Record = field(repr=False)
+    pipeline: Pipeline = field(repr=False)
     history: list[dict[str, Any]] = field(repr=False)
     path: Path | None = None
     finished: bool = True
@@ -76,10 +77,16 @@ class Run:
 
     def held_out(self, data: Any = None) -> tuple[str, Dataset]:
         """The part of the fitted data that was held out for testing, or else for validation."""
+        dataset = self._as_fitted(data)
+        name, index = self._held_out(dataset)
+        return name, dataset.take(index)
+
+    def _as_fitted(self, data: Any = None) -> Dataset:
+        """The data of the fit, found again or given again."""
         source = self.record.source if data is None else data
         if source is None:
             raise OptionError("The run was fitted to an array in memory: give the data again.")
-        dataset, recipe = self.read(source), self.record.recipe
+        dataset = self.read(source)
         if fingerprint(dataset) != self.record.fingerprint:
             # The split of other events would put some that were learnt into the test.
             raise RunError(
@@ -87,10 +94,15 @@ class Run:
                 "which of its events were held out. Put it back as it was, or name the data to "
                 "judge the run on."
             )
+        return dataset
+
+    def _held_out(self, dataset: Dataset) -> tuple[str, np.ndarray]:
+        """The part of the fitted data that was held out, and which of the events it is."""
+        recipe = self.record.recipe
         train, validation, test = split(dataset, recipe.validation, recipe.test, recipe.seed)
         for name, index in [("test", test), ("validation", validation), ("training", train)]:
             if len(index):
-                return name, dataset.take(index)
+                return name, index
         raise AssertionError("A split has training events.")
 
     def sample(
@@ -161,7 +173,9 @@ class Run:
             kind = f"importance-weighted lower bound, K = {samples}"
         if steps.binarises:
             return f"{kind}; probability of pixels binarised afresh"
-        if self.model.discrete or steps.dequantises:
+        if self.model.measure == "mixed":
+            return f"{kind}; density in the units of the data, and probability where it has atoms"
+        if self.model.measure == "probability" or steps.dequantises:
             return f"{kind}; probability"
         return f"{kind}; density in the units of the data"
 
@@ -186,28 +200,40 @@ class Run:
         key = stream(0, Stream.USE)
         return np.asarray(over(through.decode, self.pipeline, key, places, some, items))
 
-    def reconstruct(self, data: Any, *, seed: int = 0) -> np.ndarray:
-        """Every event as its own code expects it."""
+    def reconstruct(self, data: Any, *, seed: int = 0, fill: bool = False) -> np.ndarray:
+        """Every event as its own code expects it; with `fill`, only where numbers are missing."""
+        return np.concatenate(list(self.reconstruct_batches(data, seed=seed, fill=fill)))
+
+    def reconstruct_batches(
+        self, data: Any, *, seed: int = 0, fill: bool = False
+    ) -> Iterator[np.ndarray]:
+        """The same, a batch at a time."""
         self._need(Codec, "reconstruct")
-        return np.concatenate(list(self._map(through.reconstruct, data, seed)))
+        return self._map(through.fill if fill else through.reconstruct, data, seed)
 
-    def figures(self, data: Any = None, *, events: int = 500, seed: int = 0) -> tuple[Figure, ...]:
-        """What the family finds worth looking at, as arrays and labels, in the data's units.
+    def figures(self, data: Any = None, *, events: int = 2000, seed: int = 0) -> tuple[Figure, ...]:
+        """What is worth looking at, as arrays and labels, in the units of the data.
 
-        It is drawn from the first `events` of the data, or of those held out from the fit.
+        It is drawn from so many `events` of the data, or of those held out from the fit, chosen
+        at random. Labels found beside the events colour their codes.
         """
-        dataset = self.held_out()[1] if data is None else self.read(data)
-        dataset = dataset.take(np.arange(min(events, len(dataset))))
+        if data is None:
+            dataset = self._as_fitted()
+            index = self._held_out(dataset)[1]
+        else:
+            dataset = self.read(data)
+            index = np.arange(len(dataset))
+        source = self.record.source if data is None else data
+        labels = find_labels(dataset, source, self.record.options)
+        generator = np.random.Generator(np.random.Philox(seed))
+        chosen = generator.choice(index, min(events, len(index)), replace=False)
+        dataset = dataset.take(chosen)
         rows = self._dataset_rows(dataset)
-        key, key_figures = jax.random.split(stream(seed, Stream.USE))
-        batch = prepared(
-            self.pipeline,
-            key,
-            None if rows is None else jnp.asarray(rows, self._dtype),
-            jnp.asarray(dataset.events, self._dtype),
-        )
-        raw = self.pipeline.preprocessing.inverse
-        return self.record.recipe.figures(self.model, batch, raw, key_figures)
+        return look(self, seed, dataset, rows, None if labels is None else labels.take(chosen))
+
+    def figures_without_data(self, *, seed: int = 0) -> tuple[Figure, ...]:
+        """Those of the figures that the model can give by itself."""
+        return look(self, seed)
 
     @property
     def _dtype(self) -> str:

@@ -1,5 +1,5 @@
 """The engine that trains any update on any source."""
 
-from ansatz.training.engine import ChunkEnd, Engine, TrainingState
+from ansatz.training.engine import ChunkEnd, Engine, Row, Standing, TrainingState, stack
 
-__all__ = ["ChunkEnd", "Engine", "TrainingState"]
+__all__ = ["ChunkEnd", "Engine", "Row", "Standing", "TrainingState", "stack"]

@@ -7,36 +7,76 @@ import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, PRNGKeyArray, PyTree
+from jax.sharding import Mesh
+from jaxtyping import Array, PyTree
 
 from ansatz.protocol.errors import NonFiniteError
-from ansatz.protocol.keys import Stream, stream
+from ansatz.protocol.keys import Keys, Stream, streams
 from ansatz.protocol.source import AbstractSource
 from ansatz.protocol.update import AbstractUpdate, Score
+from ansatz.training import compiled
+from ansatz.training.devices import everywhere, of_first_process
 
 LONGEST_CHUNK = 512
 SECONDS_PER_CHUNK = 0.5
 
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where one model stands: its best score so far, and the metrics of the epoch under way."""
+
+    best_score: float | None = None
+    best_epoch: int = 0
+    sums: dict[str, float] = field(default_factory=dict)
+    """Metrics summed over the steps."""
+
 
 @dataclass(frozen=True, eq=False)
 class TrainingState:
-    """All that training must remember between steps; arrays in trees, numbers as they are."""
+    """All that training must remember between steps.
+
+    The arrays in trees have a leading axis of members if there are several; `standings` has one
+    entry for each.
+    """
 
     update: PyTree
     source: PyTree
     best: PyTree
     """The best model's arrays so far; None where there is no score."""
+    standings: tuple[Standing, ...]
     step: int = 0
-    best_score: float | None = None
-    best_epoch: int = 0
-    sums: dict[str, float] = field(default_factory=dict)
-    """Metrics summed over the steps of the epoch under way."""
+
+    def members(self) -> list["TrainingState"]:
+        """The state of each member, as if it were trained alone."""
+        trees = (self.update, self.source, self.best)
+        if len(self.standings) == 1:
+            return [self]
+        arrays, rest = eqx.partition(trees, eqx.is_array)
+        members = []
+        for m, standing in enumerate(self.standings):
+            own = jax.tree.map(lambda leaf, m=m: leaf[m], arrays)
+            update, source, best = eqx.combine(own, rest)
+            members.append(TrainingState(update, source, best, (standing,), self.step))
+        return members
+
+    @classmethod
+    def of_members(cls, states: list["TrainingState"]) -> "TrainingState":
+        """Members side by side; the inverse of `members`."""
+        if len(states) == 1:
+            return states[0]
+        trees = [(state.update, state.source, state.best) for state in states]
+        update, source, best = stack(trees)
+        standings = tuple(state.standings[0] for state in states)
+        return cls(update, source, best, standings, states[0].step)
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,15 +86,19 @@ class ChunkEnd:
     state: TrainingState
     seconds: float
     steps: int
-    row: dict[str, Any] | None
-    """The history of the epoch, if the chunk was its last."""
+    rows: tuple[Row | None, ...]
+    """If the chunk was the last of an epoch, its history for each member still training."""
     stop: str | None
     """Why training is over, if it is."""
 
 
 @dataclass(frozen=True, eq=False)
 class Engine:
-    """Trains by `update` on batches of `source`, judged on those of `validation`."""
+    """Trains by `update` on batches of `source`, judged on those of `validation`.
+
+    An ensemble has several `members`, each with noise of its own: member m draws as a single
+    model does with the seed `seed` + m.
+    """
 
     update: AbstractUpdate
     source: AbstractSource
@@ -62,6 +106,8 @@ class Engine:
     seed: int
     epochs: int
     patience: int
+    members: int = 1
+    mesh: Mesh | None = None
 
     @property
     def score(self) -> Score | None:
@@ -69,211 +115,231 @@ class Engine:
         return self.update.score if self.validation is not None else None
 
     def initial(self, model: Any) -> TrainingState:
-        """The state before the first step."""
+        """The state before the first step; of an ensemble, `model` has an axis of members."""
         best = eqx.filter(model, eqx.is_array) if self.score else None
-        update = _initial(self.update, model)
-        return TrainingState(update, self.source.initial(), best)
+        keys = self._keys(Stream.STEPS)
+        update, source = compiled.initial(self.update, self.source, model, keys)
+        return TrainingState(update, source, best, (Standing(),) * self.members)
 
     def result(self, state: TrainingState) -> Any:
-        """The model that training has found so far: the best by validation, or the last."""
+        """The model that one member has found so far: the best by validation, or the last."""
+        (standing,) = state.standings
         model = self.update.model(state.update)
-        if self.score is None or state.best_score is None:
+        if self.score is None or standing.best_score is None:
             return model
         return eqx.combine(state.best, model)
 
     def train(self, state: TrainingState) -> Iterator[ChunkEnd]:
         """Chunks of steps until the last epoch, or until no epoch is better any more."""
-        key = stream(self.seed, Stream.STEPS)
+        trees = everywhere((state.update, state.source, state.best), self.mesh)
+        state = replace(state, update=trees[0], source=trees[1], best=trees[2])
         per_epoch = self.source.steps_per_epoch
         reason = self.over(state)
         length = 1
         while reason is None:
-            left = per_epoch - state.step % per_epoch
-            steps = min(length, left)
+            reach = self.source.reach(state.step)
+            steps = min(length, reach)
             started = time.perf_counter()
-            state, row = self._chunk(state, steps, key), None
+            rows: tuple[Row | None, ...] = ()
+            state = self._chunk(state, steps)
             if state.step % per_epoch == 0:
-                state, row = self._finish_epoch(state)
+                state, rows = self._finish_epoch(state)
             seconds = time.perf_counter() - started
             reason = self.over(state)
-            yield ChunkEnd(state, seconds, steps, row, reason)
+            yield ChunkEnd(state, seconds, steps, rows, reason)
             # The chunk's length changes when the host looks, never what is computed: so it may
             # follow the clock. It grows slowly, for the first chunk's time is compilation.
-            if left > steps:
+            if reach > steps:
                 fitting = int(steps * SECONDS_PER_CHUNK / max(seconds, 1e-9))
                 length = max(1, min(4 * length, fitting, LONGEST_CHUNK))
             elif seconds < SECONDS_PER_CHUNK:
                 length = min(4 * length, LONGEST_CHUNK)
-
-    def _chunk(self, state: TrainingState, steps: int, key: PRNGKeyArray) -> TrainingState:
-        loaded = self.source.load(state.step, steps)
-        after, source, metrics, healthy = _run(
-            self.update,
-            self.source,
-            state.update,
-            state.source,
-            loaded,
-            jnp.int32(state.step),
-            jnp.int32(steps),
-            key,
-        )
-        _check(metrics, bool(healthy), state.step, steps)
-        sums = dict(state.sums)
-        for name, values in metrics.items():
-            # Added one by one in double precision, so that no cut into chunks shows.
-            start = sums.get(name, 0.0)
-            sums[name] = float(np.cumsum([start, *np.asarray(values[:steps], float)])[-1])
-        return replace(state, update=after, source=source, step=state.step + steps, sums=sums)
-
-    def _finish_epoch(self, state: TrainingState) -> tuple[TrainingState, dict[str, Any]]:
-        per_epoch = self.source.steps_per_epoch
-        epoch = state.step // per_epoch
-        update, healthy = _finish_epoch(self.update, state.update)
-        _check({}, bool(healthy), state.step - 1, 1)
-        state = replace(state, update=update)
-        row: dict[str, Any] = {"epoch": epoch, "step": state.step}
-        row |= {name: total / per_epoch for name, total in state.sums.items()}
-        validated = self._validate(state)
-        row |= {f"validation_{name}": value for name, value in validated.items()}
-        state = replace(state, sums={})
-        if self.score is not None:
-            value = validated[self.score.metric]
-            sign = 1 if self.score.better == "lower" else -1
-            if not math.isfinite(value):
-                raise _diverged(f"validation_{self.score.metric}", state.step)
-            if state.best_score is None or sign * value < sign * state.best_score:
-                best = eqx.filter(self.update.model(state.update), eqx.is_array)
-                state = replace(state, best=best, best_score=value, best_epoch=epoch)
-            row["best_epoch"] = state.best_epoch
-        return state, row
-
-    def _validate(self, state: TrainingState) -> dict[str, float]:
-        """Metrics averaged over all validation events; the same noise at every epoch."""
-        if self.validation is None:
-            return {}
-        key = stream(self.seed, Stream.VALIDATION)
-        steps = self.validation.steps_per_epoch
-        sizes, metrics = _evaluate(
-            self.update,
-            self.validation,
-            state.update,
-            self.validation.load(0, steps),
-            jnp.int32(state.step),
-            key,
-        )
-        counts = np.asarray(sizes, float)
-        return {
-            name: float(np.sum(counts * np.asarray(values, float)) / np.sum(counts))
-            for name, values in metrics.items()
-        }
+            length = of_first_process(length)
 
     def over(self, state: TrainingState) -> str | None:
         """Why there is nothing more to train, if so."""
-        per_epoch = self.source.steps_per_epoch
-        epoch, within = divmod(state.step, per_epoch)
+        epoch, within = divmod(state.step, self.source.steps_per_epoch)
         if epoch >= self.epochs:
             return f"all {self.epochs} epochs done"
-        if within or not self.patience or state.best_score is None:
+        if within or any(self._goes_on(standing, epoch) for standing in state.standings):
             return None
-        waited = epoch - state.best_epoch
-        if waited >= self.patience:
-            return f"no better validation score for {waited} epochs"
-        return None
+        waited = epoch - max(standing.best_epoch for standing in state.standings)
+        return f"no better validation score for {waited} epochs"
 
+    def _goes_on(self, standing: Standing, epoch: int) -> bool:
+        """Whether a model that stands so after `epoch` epochs has not run out of patience."""
+        if not self.patience or standing.best_score is None:
+            return True
+        return epoch - standing.best_epoch < self.patience
 
-@eqx.filter_jit
-def _run(
-    update: AbstractUpdate,
-    source: AbstractSource,
-    state: PyTree,
-    source_state: PyTree,
-    loaded: PyTree,
-    first: Array,
-    steps: Array,
-    key: PRNGKeyArray,
-) -> tuple[PyTree, PyTree, dict[str, Array], Array]:
-    """`steps` steps in one compiled loop, their metrics, and whether the model is still finite.
+    def _keys(self, which: Stream) -> Keys:
+        return everywhere(streams(self.seed, which, self.members), self.mesh)
 
-    The number of steps is an argument of the compiled code, not a part of it: so the code, and
-    every bit it computes, is the same for any number.
-    """
-    arrays, rest = eqx.partition((state, source_state), eqx.is_array)
+    def _whose(self, member: int) -> str:
+        return f" of seed {self.seed + member}" if self.members > 1 else ""
 
-    def one(step: Array, arrays: PyTree) -> tuple[PyTree, dict[str, Array]]:
-        state, source_state = eqx.combine(arrays, rest)
-        key_batch, key_update = _two_keys(key, step)
-        batch, source_state = source.draw(
-            source_state, loaded, update.model(state), step, key_batch
+    def _number(self, value: int) -> Array:
+        return everywhere(jnp.int32(value), self.mesh)
+
+    @cached_property
+    def _source(self) -> AbstractSource:
+        """The source with its arrays where the devices find them."""
+        return everywhere(self.source, self.mesh)
+
+    @cached_property
+    def _last(self) -> dict[str, PyTree]:
+        """What was loaded last, and the same where the devices find it."""
+        return {"loaded": None, "placed": None}
+
+    def _loaded(self, step: int) -> PyTree:
+        """What the source loads for a step; several chunks may be cut from the same."""
+        loaded = self.source.load(step)
+        if self.mesh is None:
+            return loaded
+        if self._last["loaded"] is not loaded:
+            self._last["placed"] = None
+            self._last.update(loaded=loaded, placed=everywhere(loaded, self.mesh))
+        return self._last["placed"]
+
+    @cached_property
+    def _judges(self) -> AbstractSource | None:
+        return everywhere(self.validation, self.mesh)
+
+    def _chunk(self, state: TrainingState, steps: int) -> TrainingState:
+        (update, memory), metrics, healthy = compiled.run(
+            self.update,
+            self._source,
+            (state.update, state.source),
+            self._loaded(state.step),
+            self._number(state.step),
+            self._number(steps),
+            self._keys(Stream.STEPS),
+            room=LONGEST_CHUNK,
+            mesh=self.mesh,
         )
-        state, metrics = update(state, batch, step, key_update)
-        return eqx.filter((state, source_state), eqx.is_array), metrics
+        epoch = state.step // self.source.steps_per_epoch
+        standings = []
+        for m, standing in enumerate(state.standings):
+            own = {name: _member(values, steps, m) for name, values in metrics.items()}
+            # What has stopped runs along beside the others, and nobody looks at it.
+            if self._goes_on(standing, epoch):
+                _check(own, bool(np.reshape(healthy, -1)[m]), state.step, steps, self._whose(m))
+            # Added one by one in double precision, so that no cut into chunks shows.
+            sums = {
+                name: float(np.cumsum([standing.sums.get(name, 0.0), *values])[-1])
+                for name, values in own.items()
+            }
+            standings.append(replace(standing, sums=sums))
+        return replace(
+            state,
+            update=update,
+            source=memory,
+            standings=tuple(standings),
+            step=state.step + steps,
+        )
 
-    shapes = jax.eval_shape(one, first, arrays)[1]
-    empty = jax.tree.map(lambda m: jnp.zeros((LONGEST_CHUNK,), m.dtype), shapes)
+    def _finish_epoch(self, state: TrainingState) -> tuple[TrainingState, tuple[Row | None, ...]]:
+        per_epoch = self.source.steps_per_epoch
+        epoch = state.step // per_epoch
+        update, healthy = compiled.finish_epoch(
+            self.update, state.update, self._keys(Stream.VALIDATION)
+        )
+        state = replace(state, update=update)
+        validated = self._validate(state)
+        rows: list[Row | None] = []
+        standings = []
+        better = np.zeros(self.members, bool)
+        for m, before in enumerate(state.standings):
+            after = replace(before, sums={})
+            if not self._goes_on(before, epoch - 1):
+                rows.append(None)
+                standings.append(after)
+                continue
+            _check({}, bool(np.reshape(healthy, -1)[m]), state.step - 1, 1, self._whose(m))
+            row: Row = {"epoch": epoch, "step": state.step}
+            row |= {name: total / per_epoch for name, total in before.sums.items()}
+            row |= {f"validation_{name}": float(value[m]) for name, value in validated.items()}
+            if self.score is not None:
+                value = float(validated[self.score.metric][m])
+                if not math.isfinite(value):
+                    raise _diverged(f"validation_{self.score.metric}{self._whose(m)}", state.step)
+                sign = 1 if self.score.better == "lower" else -1
+                best = before.best_score
+                better[m] = best is None or sign * value < sign * best
+                if better[m]:
+                    after = replace(after, best_score=value, best_epoch=epoch)
+                row["best_epoch"] = after.best_epoch
+            rows.append(row)
+            standings.append(after)
+        if better.any():
+            best = eqx.filter(self.update.model(state.update), eqx.is_array)
+            if not better.all():
+                best = compiled.choose(jnp.asarray(better), best, state.best)
+            state = replace(state, best=best)
+        return replace(state, standings=tuple(standings)), tuple(rows)
 
-    def body(i: Array, carried: tuple[PyTree, PyTree]) -> tuple[PyTree, PyTree]:
-        arrays, metrics = carried
-        arrays, new = one(first + i, arrays)
-        return arrays, jax.tree.map(lambda all_, m: all_.at[i].set(m), metrics, new)
+    def _validate(self, state: TrainingState) -> dict[str, np.ndarray]:
+        """Metrics averaged over all validation events, a number for each member.
 
-    arrays, metrics = jax.lax.fori_loop(0, steps, body, (arrays, empty))
-    state, source_state = eqx.combine(arrays, rest)
-    return state, source_state, metrics, _finite(update.model(state))
-
-
-@eqx.filter_jit
-def _initial(update: AbstractUpdate, model: Any) -> PyTree:
-    return update.initial(model)
-
-
-@eqx.filter_jit
-def _finish_epoch(update: AbstractUpdate, state: PyTree) -> tuple[PyTree, Array]:
-    state = update.finish_epoch(state)
-    return state, _finite(update.model(state))
-
-
-@eqx.filter_jit
-def _evaluate(
-    update: AbstractUpdate,
-    source: AbstractSource,
-    state: PyTree,
-    loaded: PyTree,
-    step: Array,
-    key: PRNGKeyArray,
-) -> tuple[Array, dict[str, Array]]:
-    """The size and the metrics of every batch of an epoch of `source`."""
-
-    def one(_: None, i: Array) -> tuple[None, tuple[Array, dict[str, Array]]]:
-        key_batch, key_update = _two_keys(key, i)
-        batch, _ = source.draw(source.initial(), loaded, update.model(state), i, key_batch)
-        return None, (batch.size, update.evaluate(state, batch, step, key_update))
-
-    return jax.lax.scan(one, None, jnp.arange(source.steps_per_epoch, dtype=step.dtype))[1]
+        The noise is the same at every epoch.
+        """
+        if self.validation is None or self._judges is None:
+            return {}
+        keys = self._keys(Stream.VALIDATION)
+        weights = np.zeros(0)
+        found: dict[str, list[np.ndarray]] = {}
+        step, per_epoch = 0, self.validation.steps_per_epoch
+        while step < per_epoch:
+            steps = min(self.validation.reach(step), LONGEST_CHUNK)
+            sizes, metrics = compiled.evaluate(
+                self.update,
+                self._judges,
+                state.update,
+                everywhere(self.validation.load(step), self.mesh),
+                self._number(step),
+                self._number(steps),
+                self._number(state.step),
+                keys,
+                room=LONGEST_CHUNK,
+                mesh=self.mesh,
+            )
+            weights = np.append(weights, _member(sizes, steps, 0))
+            for name, values in metrics.items():
+                each = np.reshape(np.asarray(values, float)[:steps], (steps, self.members))
+                found.setdefault(name, []).append(each)
+            step += steps
+        return {
+            name: np.sum(weights[:, None] * np.concatenate(values), 0) / np.sum(weights)
+            for name, values in found.items()
+        }
 
 
-def _two_keys(key: PRNGKeyArray, step: Array) -> tuple[PRNGKeyArray, PRNGKeyArray]:
-    """The keys of a step's batch and of its update, both folded with the step at once."""
-    keys = jax.vmap(jax.random.fold_in, (None, 0))(key, 2 * step + jnp.arange(2, dtype=step.dtype))
-    return keys[0], keys[1]
+def stack(trees: list[PyTree]) -> PyTree:
+    """Trees of one structure side by side: their arrays with a new leading axis."""
+    arrays, rest = zip(*(eqx.partition(tree, eqx.is_array) for tree in trees), strict=True)
+    return eqx.combine(jax.tree.map(lambda *leaves: jnp.stack(leaves), *arrays), rest[0])
 
 
-def _finite(model: Any) -> Array:
-    parameters = jax.tree.leaves(eqx.filter(model, eqx.is_inexact_array))
-    return jnp.all(jnp.array([jnp.all(jnp.isfinite(p)) for p in parameters]))
+def _member(values: Array, steps: int, member: int) -> np.ndarray:
+    """The numbers of the first `steps` steps, those of one member."""
+    numbers = np.asarray(values, float)[:steps]
+    return numbers[:, member] if numbers.ndim > 1 else numbers
 
 
-def _check(metrics: dict[str, Array], healthy: bool, first: int, steps: int) -> None:
+def _check(
+    metrics: dict[str, np.ndarray], healthy: bool, first: int, steps: int, whose: str
+) -> None:
     """Stop at the first number of the chunk that is not finite."""
     found = [
         (int(bad[0]), name)
         for name, values in metrics.items()
-        if len(bad := np.flatnonzero(~np.isfinite(np.asarray(values[:steps]))))
+        if len(bad := np.flatnonzero(~np.isfinite(values)))
     ]
     if found:
         at, name = min(found)
-        raise _diverged(name, first + at)
+        raise _diverged(f"{name}{whose}", first + at)
     if not healthy:
-        raise _diverged("a parameter", first + steps - 1)
+        raise _diverged(f"a parameter{whose}", first + steps - 1)
 
 
 def _diverged(what: str, step: int) -> NonFiniteError:

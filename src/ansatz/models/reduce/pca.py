@@ -3,13 +3,14 @@
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
 from ansatz.protocol.capabilities import (
     Codec,
     CodeSampler,
     Condition,
     Density,
+    Measure,
     Sampler,
     Scalar,
 )
@@ -35,8 +36,11 @@ class PCA(Sampler, Density, Codec, CodeSampler):
     shape: tuple[int, ...] = eqx.field(static=True)
 
     @property
-    def discrete(self) -> bool:
-        return False
+    def measure(self) -> Measure:
+        return "density"
+
+    def continuous(self, event: Array) -> Bool[Array, "..."]:
+        return jnp.ones(self.shape, bool)
 
     def explained(self) -> Float[Array, " latent"]:
         """The fraction of all variance along each component."""

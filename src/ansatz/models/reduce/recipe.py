@@ -1,20 +1,19 @@
 """The settings of a principal component analysis."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
-import numpy as np
-from jaxtyping import Array, PRNGKeyArray
+from jaxtyping import PRNGKeyArray
 
+from ansatz.models.reduce.figures import figures
 from ansatz.models.reduce.pca import PCA, PCAUpdate
 from ansatz.protocol.errors import OptionError
-from ansatz.protocol.figures import Bars, Figure, of_events
+from ansatz.protocol.figures import Figure
 from ansatz.protocol.recipe import Recipe, Spec
 from ansatz.protocol.source import Batch
+from ansatz.protocol.subject import Subject
 from ansatz.protocol.update import AbstractUpdate
 
 LARGEST = 12_000
@@ -65,19 +64,5 @@ class PCARecipe(Recipe):
     def update(self, spec: Spec) -> AbstractUpdate:
         return PCAUpdate()
 
-    def figures(
-        self, model: PCA, batch: Batch, raw: Callable[[Array], Array], key: PRNGKeyArray
-    ) -> tuple[Figure, ...]:
-        """The components themselves, events beside their reconstructions, variance explained."""
-        again = jax.vmap(lambda event: raw(model.decode(model.encode(event))))(batch.event)
-        rows = {
-            "events": np.asarray(jax.vmap(raw)(batch.event)),
-            "reconstructions": np.asarray(again),
-        }
-        components = np.asarray(model.components).reshape(-1, *model.shape)
-        labels = tuple(f"{i + 1}" for i in range(self.latent))
-        return (
-            *of_events("Events and their reconstructions", rows),
-            *(of_events("Components", {"": components}) if len(model.shape) > 1 else ()),
-            Bars("Variance explained", labels, np.asarray(model.explained()), "fraction"),
-        )
+    def figures(self, model: PCA, subject: Subject) -> tuple[Figure, ...]:
+        return figures(model, subject)

@@ -4,6 +4,7 @@ import jax
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from ansatz.models.vae.model import VAE
+from ansatz.protocol.capabilities import Condition, Event
 from ansatz.protocol.source import Batch
 from ansatz.protocol.update import AbstractObjective, Metrics, Score, Step
 
@@ -27,10 +28,10 @@ class NegativeELBO(AbstractObjective):
     def __call__(
         self, model: VAE, batch: Batch, carry: None, step: Step, key: PRNGKeyArray
     ) -> tuple[Float[Array, ""], None, Metrics]:
-        def terms(event: Array, condition: Array | None, key: PRNGKeyArray) -> tuple[Array, Array]:
+        def terms(event: Event, condition: Condition, key: PRNGKeyArray) -> tuple[Array, Array]:
             return model.elbo_terms(event, condition, key=key)
 
-        keys = jax.random.split(key, len(batch.event))
+        keys = jax.random.split(key, len(batch.weight))
         fit, divergence = jax.vmap(terms)(batch.event, batch.condition, keys)
         reconstruction, price = batch.mean(-fit), batch.mean(divergence)
         loss = reconstruction + self.beta * price

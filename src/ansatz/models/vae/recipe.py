@@ -1,33 +1,25 @@
 """The settings of a variational autoencoder, and how they become a model and an update."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, ClassVar, Literal
 
 import equinox as eqx
-import jax
-import jax.numpy as jnp
-from jaxtyping import Array, PRNGKeyArray
+from jaxtyping import PRNGKeyArray
 
-from ansatz.distributions import (
-    AbstractHead,
-    BernoulliHead,
-    FixedNormalHead,
-    LogisticHead,
-    Normal,
-    NormalHead,
-    SharedNormalHead,
-)
+from ansatz.models.vae.build import build
 from ansatz.models.vae.figures import figures
+from ansatz.models.vae.likelihood import AS_THEY_ARE, Likelihoods
 from ansatz.models.vae.model import VAE
 from ansatz.models.vae.objective import NegativeELBO
-from ansatz.nets import MLP, ConditionalNet, OwnNet, check_output
+from ansatz.models.vae.view import known
+from ansatz.nets import OwnNet
 from ansatz.protocol.errors import OptionError, nearest
 from ansatz.protocol.figures import Figure
 from ansatz.protocol.gradient import Group, gradient
 from ansatz.protocol.optimiser import Optimiser, PartOptimiser
 from ansatz.protocol.recipe import Recipe, Spec
 from ansatz.protocol.source import Batch
+from ansatz.protocol.subject import Subject
 from ansatz.protocol.update import AbstractUpdate
 
 _AS_PIXELS: dict[str, tuple[str, ...]] = {
@@ -46,22 +38,39 @@ class VAERecipe(Optimiser, Recipe):
     kind: ClassVar[str] = "the recipe 'vae'"
     family: ClassVar[type[eqx.Module]] = VAE
     nets: ClassVar[tuple[str, ...]] = PARTS
+    takes_missing: ClassVar[bool] = True
 
     latent: int = 16
     """Numbers in a code."""
+    net: Literal["mlp", "residual", "conv"] = "mlp"
+    """Layers that are fully connected, fully connected and added to their input, or convolutional
+    and then fully connected (for images)."""
     hidden: tuple[int, ...] = (256, 256)
-    """Widths of the encoder's hidden layers; the decoder mirrors them."""
+    """Widths of the encoder's fully connected layers; the decoder mirrors them."""
+    channels: tuple[int, ...] = (32, 64)
+    """Channels of the encoder's convolutions, each of which halves the image; the decoder mirrors
+    them."""
+    circular: bool = False
+    """Whether an image goes on at its other side, as on a torus."""
     activation: Literal["tanh", "relu", "gelu", "silu", "softplus"] = "gelu"
     """The function between layers."""
     dropout: float = 0.0
     """Fraction of hidden units silenced in training."""
-    likelihood: Literal["auto", "bernoulli", "normal", "logistic"] = "auto"
-    """What the decoder says of each number of an event."""
+    normalise: Literal["none", "layer"] = "none"
+    """Whether the units of a layer are brought to mean zero and variance one."""
+    modulate: bool = False
+    """Let a condition scale and shift the hidden units, in place of standing beside the input."""
+    likelihood: tuple[str, ...] = ("auto",)
+    """What the decoder says of each number of an event: bernoulli, continuous-bernoulli,
+    categorical, normal, full-normal (with all covariances), laplace, logistic, poisson or hurdle
+    (zero, or log-normal). With ':3' it is a mixture of three, and COLUMN=... is for one column."""
     variance: Literal["learnt", "fixed", "each"] = "learnt"
     """A normal likelihood's variance: one that is learnt, fixed by `sigma`, or one for every
     number of an event, from the decoder."""
     sigma: float = 1.0
     """A normal likelihood's standard deviation, fixed or where it starts."""
+    posterior: Literal["normal", "full"] = "normal"
+    """The guess at a code: independent numbers, or with all their covariances."""
     prior_mean: tuple[float, ...] = (0.0,)
     """Mean of the prior of codes: one number for all, or one for each."""
     prior_scale: tuple[float, ...] = (1.0,)
@@ -83,6 +92,8 @@ class VAERecipe(Optimiser, Recipe):
             raise OptionError(f"hidden widths must be at least 1; they are {self.hidden}.")
         if not 0 <= self.dropout < 1:
             raise OptionError(f"dropout must lie in [0, 1); it is {self.dropout}.")
+        if any(number < 1 for number in self.channels):
+            raise OptionError(f"channels must be at least 1; they are {self.channels}.")
         if not self.sigma > 0:
             raise OptionError(f"sigma must be positive; it is {self.sigma}.")
         if self.beta < 0:
@@ -99,96 +110,56 @@ class VAERecipe(Optimiser, Recipe):
 
     def resolve(self, spec: Spec) -> "VAERecipe":
         image = len(spec.shape) > 1
-        likelihood = self.likelihood
-        if likelihood == "auto":
+        words = self.likelihood
+        if all("=" in word for word in words if word != "auto"):
             pixels = image and spec.kind in ("whole", "unit")
-            likelihood = "bernoulli" if spec.kind == "binary" or pixels else "normal"
+            default = "bernoulli" if spec.kind == "binary" or pixels else "normal"
+            words = (default, *(word for word in words if word != "auto"))
+        likelihoods = Likelihoods.of(words, spec)
+        default = likelihoods.default.name
         preprocess = self.preprocess
         if preprocess == ("auto",):
-            if likelihood == "bernoulli":
+            if default == "bernoulli":
                 preprocess = _AS_PIXELS.get(spec.kind, ("none",))
+            elif default == "continuous-bernoulli":
+                preprocess = ("none",) if spec.kind in ("binary", "unit") else ("scale",)
+            elif default in AS_THEY_ARE:
+                preprocess = ("none",)
             else:
                 preprocess = ("scale",) if image and spec.kind != "real" else ("standardise",)
-        binary = "binarise" in preprocess or (spec.kind == "binary" and preprocess == ("none",))
-        if likelihood == "bernoulli" and not binary:
+        if default != "bernoulli" and "binarise" in preprocess:
             raise OptionError(
-                "A Bernoulli likelihood is of zeros and ones, and the events hold other values: "
-                "end --preprocess with 'binarise', or choose --likelihood normal."
-            )
-        if likelihood != "bernoulli" and "binarise" in preprocess:
-            raise OptionError(
-                f"Binarised events need a Bernoulli likelihood, not {likelihood!r}: leave "
+                f"Binarised events need a Bernoulli likelihood, not {default!r}: leave "
                 "'binarise' out of --preprocess."
             )
-        return replace(self, likelihood=likelihood, preprocess=preprocess)
+        likelihoods.check(spec, preprocess)
+        return replace(self, likelihood=words, preprocess=preprocess)
+
+    def untouched(self, spec: Spec) -> tuple[int, ...]:
+        return Likelihoods.of(self.likelihood, spec).untouched()
 
     def build(self, spec: Spec, key: PRNGKeyArray, **nets: eqx.Module) -> VAE:
-        key_encoder, key_decoder = jax.random.split(key)
-        head = self._head()
-        shapes = {"encoder": spec.shape, "decoder": (self.latent,)}
-        wanted = {"encoder": 2 * self.latent, "decoder": head.numbers * spec.size}
-        built = {}
-        for part, hidden, part_key in [
-            ("encoder", self.hidden, key_encoder),
-            ("decoder", self.hidden[::-1], key_decoder),
-        ]:
-            size_in = spec.size if part == "encoder" else self.latent
-            built[part] = (
-                OwnNet(nets[part])
-                if part in nets
-                else MLP(
-                    size_in,
-                    hidden,
-                    wanted[part],
-                    condition=spec.condition,
-                    activation=self.activation,
-                    dropout=self.dropout,
-                    dtype=self.dtype,
-                    key=part_key,
-                )
-            )
-            check_output(part, built[part], shapes[part], spec.condition, wanted[part], self.dtype)
-        ones = jnp.ones(self.latent, self.dtype)
-        return VAE(
-            encoder=ConditionalNet(built["encoder"], NormalHead(), (self.latent,)),
-            decoder=ConditionalNet(built["decoder"], head, spec.shape),
-            prior=Normal(
-                jnp.asarray(self.prior_mean, self.dtype) * ones,
-                jnp.asarray(self.prior_scale, self.dtype) * ones,
-            ),
-        )
+        return build(self, spec, key, nets)
 
     def initialise(self, model: VAE, batch: Batch) -> VAE:
-        """Start the decoder at the mean and variance of the events, whatever the code."""
+        """Start the decoder at what the events are like, whatever the code."""
+        model = eqx.tree_at(lambda m: m.view, model, model.view.fitted(batch.event))
         net = model.decoder.net
-        if not isinstance(net, MLP):
+        if isinstance(net, OwnNet):
             return model
-        raw = model.decoder.head.initial(batch.event.mean(0), batch.event.var(0))
-        return eqx.tree_at(lambda m: m.decoder.net, model, net.with_output_bias(raw.ravel()))
+        raw = model.decoder.head.initial(*known(batch.event))
+        return eqx.tree_at(lambda m: m.decoder.net, model, net.with_output_bias(raw))
 
     def update(self, spec: Spec) -> AbstractUpdate:
         return gradient(
             NegativeELBO(self.beta),
-            (Group(None, "prior"), *self._groups()),
+            (Group(None, "prior"), Group(None, "view"), *self._groups()),
             steps=self.epochs * spec.steps_per_epoch,
             average=self.average,
         )
 
-    def figures(
-        self, model: VAE, batch: Batch, raw: Callable[[Array], Array], key: PRNGKeyArray
-    ) -> tuple[Figure, ...]:
-        return figures(model, batch, raw, key)
-
-    def _head(self) -> AbstractHead:
-        if self.likelihood == "bernoulli":
-            return BernoulliHead()
-        if self.likelihood == "logistic":
-            return LogisticHead()
-        if self.variance == "fixed":
-            return FixedNormalHead(self.sigma)
-        if self.variance == "each":
-            return NormalHead()
-        return SharedNormalHead(scale=self.sigma, dtype=self.dtype)
+    def figures(self, model: VAE, subject: Subject) -> tuple[Figure, ...]:
+        return figures(model, subject)
 
     def _groups(self) -> tuple[Group, ...]:
         """One group of all parameters, and one for each part with settings of its own."""
