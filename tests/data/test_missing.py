@@ -37,8 +37,11 @@ def check(request, monkeypatch):
     def check_them(values, missing=True, **settings):
         events = values
         if request.param == "stored":
-            rows = Rows(lambda start, stop: values[start:stop].copy())
-            events = Stored("x.npy", rows, values.shape, values.dtype, 64 * 48 * 14)
+
+            def fill(start, out):
+                out[...] = values[start : start + len(out)]
+
+            events = Stored("x.npy", Rows(fill), values.shape, values.dtype, 64 * 48 * 14)
         check_finite(Dataset(events, name="x.npy", missing=missing, **settings))
 
     return check_them

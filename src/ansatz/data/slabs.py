@@ -20,11 +20,10 @@ class Slab(NamedTuple):
     weights: Any
 
 
-class Assembly:
+class Slabs:
     """Assembles slabs of the events at `index`; `conditions` and `weights` are those of all.
 
-    A slab holds the steps from one multiple of `steps` within an epoch up to the next. The
-    window that it has come to is kept for the slab that goes on in it.
+    A slab holds the steps from one multiple of `steps` within an epoch up to the next.
     """
 
     def __init__(
@@ -43,19 +42,22 @@ class Assembly:
         self.together = max(1, share // (stored.block_rows * stored.event_bytes))
         # As many steps as there is room for, and about as many in each slab.
         most = max(1, share // sum(a.nbytes for a in self._slab(1) if a is not None))
-        self.slabs = -(-epoch.steps // most)
-        self.steps = -(-epoch.steps // self.slabs)
+        self.per_epoch = -(-epoch.steps // most)
+        self.steps = -(-epoch.steps // self.per_epoch)
         self._which = np.zeros(len(stored), bool)
         self._which[index] = True
         starts = [stored.bounds(block)[0] for block in range(stored.blocks)]
         self._counts = np.add.reduceat(self._which, starts, dtype=np.int64)
         if self._counts.sum() != len(index):
             raise ValueError("An index of events to stream must name each of them once.")
-        self._window = _Window(stored, self.together)
 
-    def slab(self, number: int) -> Generator[None, None, Slab]:
+    def window(self) -> "Window":
+        """Memory for one window, which is kept from slab to slab."""
+        return Window(self.stored, self.together)
+
+    def slab(self, number: int, window: "Window") -> Generator[None, None, Slab]:
         """The slab of this number, counted from the first epoch on; pauses after every block."""
-        epoch, within = divmod(number, self.slabs)
+        epoch, within = divmod(number, self.per_epoch)
         shuffle = Shuffle.of(self._counts, self.together, self.seed, epoch)
         slab = self._slab(self.steps)
         first = within * self.steps
@@ -63,12 +65,12 @@ class Assembly:
             start, end = self.epoch.start(first + i), self.epoch.start(first + i + 1)
             at = start
             while at < end:
-                number = shuffle.window_at(at)
-                begin, until = shuffle.starts[number], min(end, shuffle.starts[number + 1])
-                yield from self._window.go_to(shuffle, number, self._which)
-                rows = self._window.rows[at - begin : until - begin]
+                k = shuffle.window_at(at)
+                begin, until = shuffle.starts[k], min(end, shuffle.starts[k + 1])
+                yield from window.go_to(shuffle, k, self._which)
+                rows = window.rows[at - begin : until - begin]
                 to = slice(at - start, until - start)
-                slab.events[i, to] = self._window.events(rows)
+                slab.events[i, to] = window.events(rows)
                 if self.conditions is not None:
                     slab.conditions[i, to] = self.conditions[rows]
                 if self.weights is not None:
@@ -90,7 +92,7 @@ class Assembly:
         return Slab(events, like(self.conditions), like(self.weights))
 
 
-class _Window:
+class Window:
     """The blocks of one window as they are in the file, and the order of its events."""
 
     def __init__(self, stored: Stored, together: int) -> None:

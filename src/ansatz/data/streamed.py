@@ -1,7 +1,6 @@
 """A dataset whose events are stored in a file as a source of batches."""
 
 import weakref
-from functools import partial
 from typing import Any
 
 import equinox as eqx
@@ -14,9 +13,10 @@ from ansatz.data.batches import Batches, narrow, relative
 from ansatz.data.conditions import ConditionEncoder
 from ansatz.data.dataset import Dataset
 from ansatz.data.epoch import Epoch
+from ansatz.data.prefetch import Prefetch
 from ansatz.data.preprocessing import Preprocessing
-from ansatz.data.slabs import Assembly, Chosen, Pieces, Slabs
-from ansatz.data.stored import SHARE, Stored
+from ansatz.data.slabs import Slab, Slabs
+from ansatz.data.stored import Stored
 from ansatz.protocol.source import AbstractSource, Batch
 
 
@@ -33,7 +33,7 @@ class Streamed(AbstractSource):
     epoch: Epoch
     steps: int = eqx.field(static=True)
     """How many steps a slab holds."""
-    slabs: Slabs = eqx.field(static=True)
+    prefetch: Prefetch = eqx.field(static=True)
     dtype: str = eqx.field(static=True)
 
     def __init__(
@@ -51,29 +51,28 @@ class Streamed(AbstractSource):
         stored = dataset.events
         if not isinstance(stored, Stored):
             raise ValueError("Only events that are stored in a file can be streamed.")
+        conditions = None if encoder is None else dataset.conditions
+        weights = None
+        if dataset.weights is not None:
+            weights = np.zeros(len(dataset), dtype)
+            weights[index] = relative(dataset.weights[index], dataset.name)
         self.preprocessing = preprocessing
         self.encoder = encoder
         self.epoch = Epoch(len(index), batch, devices)
-        self.dtype = dtype
-        rows = np.sort(index)
-        conditions = None if encoder is None else dataset.conditions
-        chosen = Chosen(
+        slabs = Slabs(
             stored,
-            rows,
+            index,
+            None if conditions is None else conditions.astype(dtype),
+            weights,
+            self.epoch,
             narrow(np.empty(0, stored.dtype), dtype).dtype,
-            None if conditions is None else conditions[rows].astype(dtype),
-            None
-            if dataset.weights is None
-            else relative(dataset.weights[rows], dataset.name).astype(dtype),
+            seed,
         )
-        share = stored.buffer // SHARE
-        together = max(1, share // (stored.block_rows * stored.event_bytes))
-        # As many steps as there is room for, and about as many in each slab.
-        most = max(1, share // (self.epoch.rows * chosen.event_bytes))
-        self.steps = -(-self.epoch.steps // -(-self.epoch.steps // most))
-        self.slabs = Slabs(partial(Assembly, chosen, self.epoch, together, self.steps, seed))
+        self.steps = slabs.steps
+        self.prefetch = Prefetch(slabs)
+        self.dtype = dtype
         # Compiled code remembers static fields for as long as the program runs.
-        weakref.finalize(self, self.slabs.forget).atexit = False
+        weakref.finalize(self, self.prefetch.forget).atexit = False
 
     @property
     def steps_per_epoch(self) -> int:
@@ -86,16 +85,16 @@ class Streamed(AbstractSource):
         within = step % self.epoch.steps
         return min(self.steps - within % self.steps, self.epoch.steps - within)
 
-    def load(self, step: int) -> Pieces:
+    def load(self, step: int) -> Slab:
         """The slab of this step: what all its steps read, the same arrays for each."""
         epoch, within = divmod(step, self.epoch.steps)
-        per_epoch = -(-self.epoch.steps // self.steps)
-        return self.slabs.load(epoch * per_epoch + within // self.steps)
+        number = epoch * self.prefetch.slabs.per_epoch + within // self.steps
+        return self.prefetch.load(number)
 
     def draw(
         self,
         state: PyTree,
-        loaded: Pieces,
+        loaded: Slab,
         model: Any,
         step: Int[Array, ""],
         key: PRNGKeyArray,
