@@ -40,6 +40,7 @@ def test_every_command_prints_one_object(here, tmp_path, answer, plain):
         "reconstruct": [plain, "events.npy"],
         "evaluate": [plain, "events.npy", "-K", "2"],
         "report": [plain],
+        "study": ["list"],
         "models": [],
         "data": ["list"],
     }

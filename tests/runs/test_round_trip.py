@@ -234,7 +234,7 @@ def test_conditions_as_numbers_are_checked(conditional_run):
         ("[data]", "[date]"),
         ("latent = 2", 'latent = "two"'),
         ("latent = 2", "latnet = 2"),
-        ('kind = "real"', 'kind = "unreal"'),
+        ("missing = false", 'missing = "some"'),
         ("steps_per_epoch = 10", "steps_per_epoch = 1.5"),
         ("[versions]", "[version]"),
         ("own_nets = []", "own_nets = 1"),

@@ -1,0 +1,42 @@
+"""Draws bars."""
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Canvas
+from matplotlib.ticker import MaxNLocator
+
+from ansatz.protocol.figures import Bars
+from ansatz.report.draw import draw
+from ansatz.report.style import COLOURS, HALF, LETTER, SMALL, STEPS, panels
+
+
+@draw.register
+def draw_bars(figure: Bars, width: float) -> Canvas:
+    """The bars, and beside them the line that goes with them."""
+    count = 1 if figure.line is None else 2
+    if count == 1:
+        width = min(width, HALF)
+    sheet, axes = panels(width, count, 300.0, 210.0)
+    places = np.arange(len(figure.labels))
+    axes[0].bar(places, figure.values, width=0.75, color=COLOURS[0])
+    axes[0].set_title(figure.y_label, size=SMALL + 0.5)
+    if figure.line is not None:
+        axes[1].plot(places, figure.line, color=COLOURS[1])
+        axes[1].set_title(figure.line_label, size=SMALL + 0.5)
+        axes[1].set_ylim(bottom=0)
+    for ax in axes:
+        _label(ax, figure, sheet.get_size_inches()[0] * 72 / len(axes))
+    return sheet
+
+
+def _label(ax: Axes, figure: Bars, room: float) -> None:
+    """As many labels as fit."""
+    count = len(figure.labels)
+    longest = max(map(len, figure.labels), default=1) * LETTER + 5
+    step = max(1, int(np.ceil(longest * count / (room - 50))))
+    ax.set_xticks(range(0, count, step), figure.labels[::step])
+    # A few bars are no wider than many.
+    margin = 0.7 + max(0, 8 - count) / 2
+    ax.set_xlim(-margin, count - 1 + margin)
+    ax.set_xlabel(figure.x_label)
+    ax.yaxis.set_major_locator(MaxNLocator(5, steps=STEPS))
