@@ -10,13 +10,16 @@ WORKERS ?= 2
 TEST_ENV := JAX_DISABLE_MOST_OPTIMIZATIONS=1 JAX_COMPILATION_CACHE_DIR=$(CURDIR)/.cache/jax JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS=0 \
 	JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES=-1
 
-.PHONY: demo test test-fast kill-test lint format install lock clean help
+.PHONY: demo test test-fast kill-test studies bench docs lint format install lock clean help
 
 help:
 	@echo "make demo       fit a model to the embedded digits and sample it"
 	@echo "make test       install, lint, check types, run all tests"
 	@echo "make test-fast  the tests without the slow ones"
 	@echo "make kill-test  kill twenty fits at random moments; each must resume to the same bits"
+	@echo "make studies    carry out every study, quick: published results must come out again"
+	@echo "make bench      measure speed beside peers; BENCH=streaming ROUNDS=1 for less"
+	@echo "make docs       build the documentation in build/site"
 	@echo "make format     format the code"
 
 demo: $(READY)
@@ -35,6 +38,19 @@ test-fast: $(READY)
 
 kill-test: $(READY)
 	@$(BIN)/python tests/soak/kill.py
+
+studies: $(READY)
+	@names=$$($(BIN)/python -c "import ansatz.studies as s; print(*s.study_names())") || exit; \
+	failed=0; for name in $$names; do \
+		$(BIN)/ansatz study $$name --quick --out runs/studies/$$name --force || failed=1; \
+	done; exit $$failed
+
+bench: $(READY)
+	@$(BIN)/python -m benchmarks $(BENCH) $(if $(ROUNDS),--rounds $(ROUNDS))
+
+docs: $(READY)
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+	@echo "The pages are in build/site; begin with build/site/index.html."
 
 lint: $(READY)
 	@$(BIN)/ruff format --check --quiet . || { echo "Run 'make format'."; exit 1; }
@@ -61,7 +77,7 @@ $(READY): pyproject.toml requirements.lock
 # The pins, as plain names and versions, of an environment that was solved afresh.
 lock:
 	@rm -rf .cache/lock && $(PYTHON) -m venv .cache/lock
-	@.cache/lock/bin/python -m pip install --quiet --disable-pip-version-check hatchling editables ".[dev]"
+	@.cache/lock/bin/python -m pip install --quiet --disable-pip-version-check hatchling editables ".[dev,docs]"
 	@.cache/lock/bin/python -m pip list --format freeze --disable-pip-version-check \
 		--exclude pip --exclude setuptools --exclude ansatz-learn > requirements.lock
 	@rm -rf .cache/lock

@@ -1,0 +1,77 @@
+"""Variational autoencoders learnt by this package, as a user has them learnt."""
+
+import json
+import resource
+import sys
+import tempfile
+import time
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import equinox as eqx
+import jax
+
+from ansatz.data.options import DataOptions
+from ansatz.models.vae import VAERecipe
+from ansatz.runs.fit import fit
+from ansatz.runs.progress import Watcher
+from ansatz.runs.run import Run
+from ansatz.training import ChunkEnd
+
+
+class Clock(Watcher):
+    """Shows what a user is shown, and notes when epochs end."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ends: list[float] = []
+
+    def chunk(self, chunk: ChunkEnd) -> None:
+        super().chunk(chunk)
+        if chunk.rows:
+            self.ends.append(time.perf_counter())
+
+
+def learn(work: dict[str, Any], folder: Path) -> dict[str, float]:
+    """One fit: its rate, the loss it ended with, and how many parameters it has.
+
+    The rate is that of events per second from the end of the first epoch on.
+    """
+    recipe = VAERecipe(
+        likelihood=("bernoulli",),
+        activation="relu",
+        hidden=(work["width"],) * 2,
+        latent=work["latent"],
+        batch=work["batch"],
+        epochs=work["epochs"],
+        validation=0.0,
+        test=0.0,
+    )
+    options = DataOptions(buffer=work.get("buffer", DataOptions.buffer))
+    clock = Clock()
+    out = folder / "run" if work.get("keeps") else None
+    run = fit(recipe, work["data"], options, out=out, watcher=clock)
+    if not isinstance(run, Run):
+        raise ValueError("One model was to be learnt, not several.")
+    ends, learnt = clock.ends, (run.model.encoder, run.model.decoder)
+    parameters = jax.tree.leaves(eqx.filter(learnt, eqx.is_inexact_array))
+    return {
+        "rate": run.record.spec.events * (len(ends) - 1) / (ends[-1] - ends[0]),
+        "loss": run.history[-1]["loss"],
+        "parameters": sum(leaf.size for leaf in parameters),
+    }
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        fits = [learn(work, Path(folder)) for work in json.loads(sys.argv[1])["fits"]]
+    # Linux counts in KiB, macOS in bytes.
+    unit = 1 if sys.platform == "darwin" else 1024
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+    versions = {name: version(name) for name in ("jaxlib", "equinox", "optax", "numpy")}
+    print(json.dumps({"fits": fits, "peak": peak, "versions": versions}))
+
+
+if __name__ == "__main__":
+    main()
