@@ -138,6 +138,7 @@ FIGURES = (
         panels=(
             histogram("energy [MeV]"),
             histogram("particle", ("electron", "muon", "pion")),
+            histogram("state", tuple(f"of the state {k}" for k in range(30))),
             histogram("x", edges=np.linspace(1e-9, 3e-9, 5)),
             histogram("cost [$] of $"),
             histogram("spin", edges=np.array([-1.5, -0.5, 0.5, 1.5])),

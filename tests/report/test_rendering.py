@@ -189,7 +189,7 @@ def test_csv_of_histograms_has_their_bins():
     figure, header, rows = read("marginals")
     assert header == ["axis", "from", "to", "data", "samples"]
     own = [row for row in rows if row[0] == "x"]
-    panel = figure.panels[2]
+    panel = figure.panels[3]
     np.testing.assert_array_equal(column(own, 1), panel.edges[:-1])
     np.testing.assert_array_equal(column(own, 2), panel.edges[1:])
     np.testing.assert_array_equal(column(own, 4), panel.densities["samples"])

@@ -4,7 +4,7 @@ import math
 import tokenize
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -36,6 +36,13 @@ class Rows:
     """Fills an array with the rows from one on, as many as it has."""
     chunk: int = 1
     """How many rows the file keeps in one piece, which can only be read whole."""
+
+    def load(self, shape: tuple[int, ...], dtype: np.dtype, parts: Iterable[slice]) -> np.ndarray:
+        """All rows, part by part."""
+        values = np.empty(shape, dtype)
+        for part in parts:
+            self.fill(part.start, values[part])
+        return values
 
 
 @dataclass(frozen=True, eq=False)

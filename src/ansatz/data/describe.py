@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from ansatz.data.columns import choose, event_names
-from ansatz.data.contents import Contents, Field, Rows, held
+from ansatz.data.contents import Contents, Field, Rows, held, spans
 from ansatz.data.dataset import PARTS, Dataset
 from ansatz.data.guess import guess_in_words, suggest_fit, suggest_key
 from ansatz.data.options import DEFAULT, DataOptions
@@ -96,7 +96,11 @@ def _event_field(
 
     shape = events.shape if column is None else events.shape[:1]
     rows = Rows(fill, events.block_rows)
-    return Field(name, shape, events.dtype, lambda: events[:][at], unit, rows=rows)
+
+    def load() -> np.ndarray:
+        return rows.load(shape, events.dtype, spans(events.shape))
+
+    return Field(name, shape, events.dtype, load, unit, rows=rows)
 
 
 def _chosen(contents: Contents, options: DataOptions) -> DataOptions | None:

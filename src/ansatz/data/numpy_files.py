@@ -90,11 +90,8 @@ def _members(path: Path, header: _Header) -> tuple[Field, ...]:
             out[...] = records[name]
 
         def load() -> np.ndarray:
-            values = np.empty(shape, dtype)
             with sound(str(path), "npy"):
-                for span in spans(header.shape):
-                    fill(span.start, values[span])
-            return values
+                return Rows(fill).load(shape, dtype, spans((*header.shape, header.row_bytes)))
 
         return Field(name, shape, dtype, load, rows=Rows(fill))
 

@@ -13,7 +13,7 @@ BLOCKS = 64
 """How many blocks the buffer could hold."""
 
 SHARE = 4
-"""A quarter of the buffer is for what is shuffled, what is made ready, what is used, the rest."""
+"""The buffer has four parts: what is shuffled, what is used, what is used next, and the rest."""
 
 LEAST_BYTES = 8
 """What an event takes at least: so much does its place in an order."""

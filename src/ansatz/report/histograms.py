@@ -8,10 +8,12 @@ from matplotlib.patches import Patch
 
 from ansatz.protocol.figures import Histogram, Histograms
 from ansatz.report.draw import draw
-from ansatz.report.style import COLOURS, HALF, SMALL, legend, panels
+from ansatz.report.style import COLOURS, HALF, LETTER, SMALL, legend, panels
 
 LEAST = 165.0
 HEIGHT = 128.0
+ROOM, LONGEST = 140.0, 8
+"""For the names of categories: across a panel in pixels, and below it in letters."""
 
 
 @draw.register
@@ -45,6 +47,19 @@ def _histogram(ax: Axes, panel: Histogram) -> None:
     ax.set_xlim(panel.edges[0], panel.edges[-1])
     ax.set_title(panel.axis, size=SMALL + 0.5, pad=3)
     if panel.categories:
-        ax.set_xticks(range(len(panel.categories)), panel.categories)
+        _name(ax, panel.categories)
     else:
         ax.locator_params(axis="x", nbins=4)
+
+
+def _name(ax: Axes, categories: tuple[str, ...]) -> None:
+    """The categories below their bars; upright where they are long, and some where they are many."""
+    flat = LETTER * (sum(map(len, categories)) + len(categories)) <= ROOM
+    step = 1 if flat else int(np.ceil(1.3 * SMALL * len(categories) / ROOM))
+    names = categories if flat else [_short(name) for name in categories[::step]]
+    ax.set_xticks(range(0, len(categories), step), names, rotation=0 if flat else 90)
+
+
+def _short(name: str) -> str:
+    """A name that leaves room for the bars."""
+    return name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…"

@@ -10,9 +10,9 @@ from ansatz.report.style import HALF, INK, PAPER
 
 STYLE = f"""
 :root {{ color-scheme: light dark; --paper: {PAPER}; --ink: {INK}; --soft: #5c636e;
-  --line: #e3e6ea; --fill: #f6f7f9; --warn: #8a5a00; --warn-fill: #fff7e6; }}
+  --line: #e3e6ea; --warn: #8a5a00; --warn-fill: #fff7e6; }}
 @media (prefers-color-scheme: dark) {{ :root {{ --paper: #15181d; --ink: #e4e7eb;
-  --soft: #9aa3af; --line: #2c323a; --fill: #1c2027; --warn: #f0c36d; --warn-fill: #2a2416; }} }}
+  --soft: #9aa3af; --line: #2c323a; --warn: #f0c36d; --warn-fill: #2a2416; }} }}
 * {{ box-sizing: border-box; }}
 body {{ margin: 0; background: var(--paper); color: var(--ink); font: 16px/1.5 system-ui,
   -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif; }}

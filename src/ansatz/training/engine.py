@@ -6,12 +6,11 @@ The engine yields its state at chunk ends. It touches no file and knows no famil
 import math
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
@@ -23,73 +22,10 @@ from ansatz.protocol.source import AbstractSource
 from ansatz.protocol.update import AbstractUpdate, Score
 from ansatz.training import compiled
 from ansatz.training.devices import everywhere, of_first_process
+from ansatz.training.state import ChunkEnd, Row, Standing, TrainingState
 
 LONGEST_CHUNK = 512
 SECONDS_PER_CHUNK = 0.5
-
-Row = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Standing:
-    """Where one model stands: its best score so far, and the metrics of the epoch under way."""
-
-    best_score: float | None = None
-    best_epoch: int = 0
-    sums: dict[str, float] = field(default_factory=dict)
-    """Metrics summed over the steps."""
-
-
-@dataclass(frozen=True, eq=False)
-class TrainingState:
-    """All that training must remember between steps.
-
-    The arrays in trees have a leading axis of members if there are several; `standings` has one
-    entry for each.
-    """
-
-    update: PyTree
-    source: PyTree
-    best: PyTree
-    """The best model's arrays so far; None where there is no score."""
-    standings: tuple[Standing, ...]
-    step: int = 0
-
-    def members(self) -> list["TrainingState"]:
-        """The state of each member, as if it were trained alone."""
-        trees = (self.update, self.source, self.best)
-        if len(self.standings) == 1:
-            return [self]
-        arrays, rest = eqx.partition(trees, eqx.is_array)
-        members = []
-        for m, standing in enumerate(self.standings):
-            own = jax.tree.map(lambda leaf, m=m: leaf[m], arrays)
-            update, source, best = eqx.combine(own, rest)
-            members.append(TrainingState(update, source, best, (standing,), self.step))
-        return members
-
-    @classmethod
-    def of_members(cls, states: list["TrainingState"]) -> "TrainingState":
-        """Members side by side; the inverse of `members`."""
-        if len(states) == 1:
-            return states[0]
-        trees = [(state.update, state.source, state.best) for state in states]
-        update, source, best = stack(trees)
-        standings = tuple(state.standings[0] for state in states)
-        return cls(update, source, best, standings, states[0].step)
-
-
-@dataclass(frozen=True, eq=False)
-class ChunkEnd:
-    """What the host sees after a chunk of steps."""
-
-    state: TrainingState
-    seconds: float
-    steps: int
-    rows: tuple[Row | None, ...]
-    """If the chunk was the last of an epoch, its history for each member still training."""
-    stop: str | None
-    """Why training is over, if it is."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -312,12 +248,6 @@ class Engine:
             name: np.sum(weights[:, None] * np.concatenate(values), 0) / np.sum(weights)
             for name, values in found.items()
         }
-
-
-def stack(trees: list[PyTree]) -> PyTree:
-    """Trees of one structure side by side: their arrays with a new leading axis."""
-    arrays, rest = zip(*(eqx.partition(tree, eqx.is_array) for tree in trees), strict=True)
-    return eqx.combine(jax.tree.map(lambda *leaves: jnp.stack(leaves), *arrays), rest[0])
 
 
 def _member(values: Array, steps: int, member: int) -> np.ndarray:
