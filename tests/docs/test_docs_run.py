@@ -122,9 +122,9 @@ def reader(tmp_path, monkeypatch):
 
     monkeypatch.setattr(fitting, "fit", short_fit)
     monkeypatch.setattr(fitting, "resume", short_resume)
-    wide = jax.config.jax_enable_x64
+    # A fit in double precision leaves it on.
     yield Reader(tmp_path)
-    jax.config.update("jax_enable_x64", wide)
+    jax.config.update("jax_enable_x64", False)
 
 
 def _install(folder, monkeypatch):
