@@ -53,7 +53,7 @@ def _histogram(ax: Axes, panel: Histogram) -> None:
 
 
 def _name(ax: Axes, categories: tuple[str, ...]) -> None:
-    """The categories below their bars; upright where they are long, and some where they are many."""
+    """The categories below their bars: upright where they are long, only some where many."""
     flat = LETTER * (sum(map(len, categories)) + len(categories)) <= ROOM
     step = 1 if flat else int(np.ceil(1.3 * SMALL * len(categories) / ROOM))
     names = categories if flat else [_short(name) for name in categories[::step]]
