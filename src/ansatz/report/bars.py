@@ -25,7 +25,7 @@ def draw_bars(figure: Bars, width: float) -> Canvas:
         axes[1].set_title(figure.line_label, size=SMALL + 0.5)
         axes[1].set_ylim(bottom=0)
     for ax in axes:
-        _label(ax, figure, width / ax.get_gridspec().ncols)
+        _label(ax, figure, width / len(axes))
     return sheet
 
 
