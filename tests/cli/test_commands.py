@@ -348,7 +348,9 @@ def test_missing_numbers_are_filled_in(here, tmp_path, answer):
     (tmp_path / "holes.csv").write_text("\n".join(lines) + "\n")
     out = tmp_path / "run"
     words = ["--missing", "nan", "--latent", "1", "--hidden", "8", "--epochs", "2", "--quiet"]
-    answer("fit", "vae", tmp_path / "holes.csv", "--out", out, *words, "--no-report")
+    answer("fit", "vae", tmp_path / "holes.csv", "--out", out, *words)
+    # The report has figures of what was observed.
+    assert (out / "figures" / "marginals.csv").exists()
     filled = tmp_path / "filled.csv"
     answer("reconstruct", out, tmp_path / "holes.csv", "--fill", "--out", filled)
     assert filled.read_text().startswith("a,b,c\n")

@@ -50,9 +50,10 @@ def merits(found: Evidence) -> list[Fact]:
     record = found.record
     histories = [rows for _, rows in found.histories if rows]
     ends = [rows[-1] for rows in histories]
-    best, chosen = [end.get("best_epoch") for end in ends], score(record)
+    best = [end["best_epoch"] for end in ends if end.get("best_epoch") is not None]
+    chosen = score(record)
     facts = []
-    if chosen is not None and ends and None not in best:
+    if chosen is not None and best and len(best) == len(ends):
         key = VALIDATED + chosen.metric
         values = [
             next((row.get(key) for row in rows if row["epoch"] == epoch), None)
