@@ -161,7 +161,7 @@ class ShowerFile:
     def _check_energies(self) -> None:
         wrong = _Found()
         # NaN compares as false.
-        wrong.add(0, np.asarray(~((self.energies > 0) & np.isfinite(self.energies))))
+        wrong.add(0, ~((self.energies > 0) & np.isfinite(self.energies)))
         if wrong.count:
             raise DataError(
                 f"{self.path}: {wrong.count:,} of {len(self):,} incident energies are not "
@@ -182,7 +182,7 @@ class ShowerFile:
         for at, showers in self._rows(1024):
             if at + len(showers) > start:
                 broken.add(at, ~np.isfinite(showers).all(axis=1))
-                negative.add(at, (showers < 0).any(axis=1))
+                negative.add(at, np.any(showers < 0, axis=1))
         parts = [
             f"{found.count:,} of {len(self):,} showers have {what}, the first shower {found.first}"
             for found, what in (

@@ -68,7 +68,6 @@ class ShowerWriter:
             chunks=(self._piece, voxels),
             compression="gzip",
             compression_opts=LEVEL,
-            shuffle=True,
         )
         self._energies = self._file.create_dataset(
             ENERGIES, (0, 1), np.dtype("<f8"), maxshape=(None, 1), chunks=(1 << 14, 1)
@@ -100,7 +99,7 @@ class ShowerWriter:
 
     def _pack(self, piece: np.ndarray) -> None:
         """Hands a piece to a thread, and writes the oldest when many are on their way."""
-        self._packing.append(self._threads.submit(packed, piece.copy()))
+        self._packing.append(self._threads.submit(zlib.compress, piece.tobytes(), LEVEL))
         while len(self._packing) > 2 * (os.cpu_count() or 1):
             self._write_oldest()
 
@@ -143,10 +142,3 @@ class ShowerWriter:
                 self._file.close()
                 self._stream.close()
             self._pending.clear()
-
-
-def packed(piece: np.ndarray) -> bytes:
-    """A piece as HDF5's filters shuffle and gzip leave it: bytes of equal rank together."""
-    size = piece.dtype.itemsize
-    planes = np.ascontiguousarray(piece).view(np.uint8).reshape(-1, size).T
-    return zlib.compress(planes.tobytes(), LEVEL)
