@@ -23,7 +23,7 @@ SCALE_ENERGY = 21.2
 class Material:
     """A pure material."""
 
-    z: float
+    z: int
     """Atomic number."""
     a: float
     """Atomic mass, g/mol."""
