@@ -148,8 +148,8 @@ class MixtureRecipe(Recipe):
             why += " --covariance, or a larger --floor"
         return (
             f"The covariance of {singular.sum()} of {len(singular)} components is singular and was "
-            f"held at the floor, a variance of {self._floor:g} as preprocessed, which log p depends "
-            f"on: {why}.",
+            f"held at the floor, a variance of {self._floor:g} as preprocessed, on which log p "
+            f"depends: {why}.",
         )
 
     def figures(self, model: Mixture, subject: Subject) -> tuple[Figure, ...]:
