@@ -236,7 +236,8 @@ def claims(
     return (
         Claim(
             name="identity",
-            sentence=f"log p(x) = F + KL(q ‖ p(z | x)): the largest difference over {half} is zero.",
+            sentence="log p(x) = F + KL(q ‖ p(z | x)): the largest difference over "
+            f"{half} is zero.",
             expected=0.0,
             source="Bayes' rule (Neal and Hinton, 1998)",
             measured=Measured(max(float(np.abs(c @ [1, -1, -1]).max()) for c in courses)),
@@ -337,26 +338,30 @@ def touching_bounds(generator: np.random.Generator) -> Curves:
         return np.log(weights)[:, None] + each[None]
 
     log_p = np.logaddexp.reduce(joint(grid), 2).mean(1)
-    curves, w, touches = [Curve("log p(x)", grid, log_p)], 0.03, []
+    curves, w, path = [Curve("log p(x)", grid, log_p)], 0.03, []
     for _ in range(5):
-        chance = joint(w)[0] - np.logaddexp.reduce(joint(w)[0], 1)[:, None]
-        bound = np.sum(np.exp(chance) * (joint(grid) - chance), 2).mean(1)
-        visible = bound > log_p.min() - 0.1 * np.ptp(log_p)
-        curves.append(Curve("bound", grid[visible], bound[visible]))
-        touches.append((w, float(np.logaddexp.reduce(joint(w)[0], 1).mean())))
+        log_evidence = np.logaddexp.reduce(joint(w)[0], 1)
+        chance = joint(w)[0] - log_evidence[:, None]
+
+        def bound(weights: np.ndarray | float, chance: np.ndarray = chance) -> np.ndarray:
+            return np.sum(np.exp(chance) * (joint(weights) - chance), 2).mean(1)
+
+        values = bound(grid)
+        visible = values > log_p.min() - 0.1 * np.ptp(log_p)
+        curves.append(Curve("bound", grid[visible], values[visible]))
+        path.append((w, float(log_evidence.mean())))
         moments, _ = expectation(jnp.log(jnp.array([1 - w, w])), components, jnp.asarray(x), one)
         w = float(maximisation(components, moments, FLOOR)[0][1])
-    path = np.array(touches)
+        path.append((w, float(bound(w)[0])))
+    x_path, y_path = np.array(path).T
     return Curves(
         name="touching",
         title="Bounds that touch the likelihood",
         caption="log p(x), the mean over events, as a function of the weight of one of two "
         "components, and the bounds of five expectations. Each bound lies below it and touches it "
-        "where it was made; its maximum is the next weight, where the next bound touches. The path "
-        "joins the points of contact.",
-        panels=(
-            Panel("nats for each event", (*curves, Curve("expectations", path[:, 0], path[:, 1]))),
-        ),
+        "where it was made. A maximisation goes to the top of the bound, an expectation straight "
+        "up to log p(x), where the next bound touches.",
+        panels=(Panel("nats for each event", (*curves, Curve("half-steps", x_path, y_path))),),
         x_label="weight",
     )
 
@@ -370,11 +375,12 @@ def half_step_curves(
         if problem.kind in seen or problem.observed.all():
             continue
         seen.add(problem.kind)
-        half = np.arange(len(values)) / 2
+        # The first maximisation would hide all others.
+        half, shown = np.arange(2, len(values)) / 2, values[2:]
         panels.append(
             Panel(
                 problem.kind,
-                (Curve("log p(x)", half, values[:, 0]), Curve("bound", half, values[:, 1])),
+                (Curve("log p(x)", half, shown[:, 0]), Curve("bound", half, shown[:, 1])),
             )
         )
     return Curves(
