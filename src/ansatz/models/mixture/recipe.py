@@ -142,7 +142,7 @@ class MixtureRecipe(Recipe):
         ends = zip(spec.columns, spec.lowest, spec.highest, strict=False)
         constant = [repr(name) for name, low, high in ends if low == high]
         if constant:
-            why = f"{', '.join(constant)} never vary, so leave them out with --drop"
+            why = f"the numbers of {', '.join(constant)} never vary, so leave them out with --drop"
         else:
             why = "its events lie in a plane or are too few: try fewer --components, another"
             why += " --covariance, or a larger --floor"

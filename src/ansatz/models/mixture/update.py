@@ -78,4 +78,6 @@ class MixtureUpdate(AbstractUpdate):
         return state.model
 
     def evaluate(self, state: MixtureState, batch: Batch, step: Step, key: PRNGKeyArray) -> Metrics:
-        return {"log_prob": batch.mean(jax.vmap(state.model.log_prob)(batch.event))}
+        model = state.model
+        log_p = expectation(jnp.log(model.weights), model.components, batch.event, batch.weight)[1]
+        return {"log_prob": batch.mean(log_p)}
