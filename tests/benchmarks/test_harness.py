@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from benchmarks import __main__ as command
-from benchmarks import environment, machine, streaming, vae_training
+from benchmarks import em, environment, machine, streaming, vae_training
 from benchmarks.harness import Contender, Failure, Runs, Setting, interleave, last_line
 from benchmarks.report import aim, cell, failures, table, write_section
 from benchmarks.spread import Spread, greatest, ratios, training_flops
@@ -284,6 +284,34 @@ def test_the_table_of_streaming(tmp_path, monkeypatch):
     assert "GFLOP/s: JAX 3 (2 to 4), PyTorch 3." in section
 
 
+def test_the_table_of_mixtures(tmp_path, monkeypatch):
+    # 4 * 4 * 3^2 * 1000 operations in 0.1 and 0.2 seconds are 1.44 and 0.72 MFLOP/s.
+    products = {"product by JAX": [4e6, 2e6], "product by PyTorch": [3e6, 3e6]}
+
+    def iterations(seconds, log_prob):
+        return {"seconds": seconds, "log_prob": log_prob}
+
+    kinds = {
+        "Ansatz float32": [iterations(0.1, -1.0), iterations(0.2, -1.0)],
+        "scikit-learn float32": [iterations(0.2, -1.0), iterations(0.6, -1.0)],
+        "Ansatz float64": [iterations(0.2, -1.5), Failure("It broke.")],
+        "scikit-learn float64": [iterations(0.2, -1.5), iterations(0.6, -1.5)],
+        "Ansatz": [iterations(0.5, -2.0)],
+        "scikit-learn": [iterations(1.0, -2.0)],
+    }
+    monkeypatch.setattr(em, "interleave", made_up(products, kinds))
+    section = em.measure(setting(tmp_path))
+    assert "| 0.1500 (0.1000 to 0.2000) | 0.4000 (0.2000 to 0.6000) | 2.50 (2.00" in section
+    assert "scikit-learn in float32, at least 1.50; met with 2.50 (2.00 to 3.00)." in section
+    assert "scikit-learn in float64, at least 1.50; missed with 1.00." in section
+    # 1.44 / 4 and 0.72 / 3.
+    assert "Of the faster product of float32 matrices: 30% (24% to 36%)" in section
+    assert "| 500 | 2 | 3 | 0.5000 | 1.0000 | 2.00 | -2.00000 | -2.00000 |" in section
+    assert "- Ansatz float64 failed: It broke." in section
+    events = np.load(tmp_path / "1000-3.npy")
+    np.testing.assert_allclose(events.std(0), 1, rtol=1e-6)
+
+
 def test_a_file_is_ten_times_the_buffer(tmp_path, monkeypatch):
     seen = []
     monkeypatch.setattr(streaming, "write_events", lambda _, count: seen.append(count))
@@ -394,7 +422,7 @@ def test_the_command_measures_what_it_is_asked_for(tmp_path, monkeypatch, capsys
     monkeypatch.setattr(command, "HERE", tmp_path / "benchmarks")
     (tmp_path / "benchmarks").mkdir()
     monkeypatch.setattr(environment, "peers", lambda folder: folder)
-    for benchmark in (vae_training, streaming):
+    for benchmark in (vae_training, streaming, em):
         monkeypatch.setattr(benchmark, "measure", measure)
     monkeypatch.setattr(sys, "argv", ["benchmarks", "streaming", "--rounds", "2", "--quick"])
     command.main()
@@ -405,10 +433,12 @@ def test_the_command_measures_what_it_is_asked_for(tmp_path, monkeypatch, capsys
         (2, True, tmp_path / ".cache" / "peers"),
         (vae_training.ROUNDS, False, tmp_path / ".cache" / "peers"),
         (streaming.ROUNDS, False, tmp_path / ".cache" / "peers"),
+        (em.ROUNDS, False, tmp_path / ".cache" / "peers"),
     ]
     assert not any(s.folder.exists() for s in seen)
     written = (tmp_path / "benchmarks" / "RESULTS.md").read_text()
-    assert re.findall("^## (.*)", written, re.MULTILINE) == [vae_training.TITLE, streaming.TITLE]
+    titles = [benchmark.TITLE for benchmark in (vae_training, streaming, em)]
+    assert re.findall("^## (.*)", written, re.MULTILINE) == titles
 
 
 @pytest.mark.parametrize("words", [["nonsense"], ["--rounds", "0"]])

@@ -83,7 +83,6 @@ def as_theirs(kind, model):
     return variances if kind == "diagonal" else variances[:, 0]
 
 
-
 @eqx.filter_jit
 def half_steps(learning, model, event, weight):
     """Both half-steps: the model, the log-evidence of each event before, and the gain after."""
@@ -382,9 +381,7 @@ def test_the_floor_is_the_best_there_is_above_it():
 
 def test_a_component_without_events_stays_as_it_is():
     model = mixture("full")
-    far = eqx.tree_at(
-        lambda m: m.components.mean, model, model.components.mean.at[0].set(1e6)
-    )
+    far = eqx.tree_at(lambda m: m.components.mean, model, model.components.mean.at[0].set(1e6))
     new, _, gain, _ = half_steps(ML, far, jnp.asarray(events()), jnp.ones(N))
     assert new.weights[0] == 0
     assert np.isfinite(gain)
@@ -457,7 +454,10 @@ def test_the_variational_bound_is_that_of_scipys_distributions():
     bound = float(evidence.sum() - learning.penalty(before))
     q = learning.posterior(before)
     a, b, v = (np.asarray(part) for part in q)
-    mean, covariance = np.asarray(before.components.mean), np.asarray(before.components.covariance())
+    mean, covariance = (
+        np.asarray(before.components.mean),
+        np.asarray(before.components.covariance()),
+    )
     prior_w, post_w = stats.dirichlet(np.full(K, 0.7)), stats.dirichlet(a)
     generator = np.random.default_rng(0)
     draws = 4000
@@ -478,9 +478,7 @@ def test_the_variational_bound_is_that_of_scipys_distributions():
         def normal(offset, scale, precision=precision, log_det=log_det):
             square = np.einsum("s...i,sij,s...j->s...", offset, precision, offset)
             shape = (-1,) + (1,) * (square.ndim - 1)
-            return (
-                D * np.log(scale / (2 * np.pi)) + log_det.reshape(shape) - scale * square
-            ) / 2
+            return (D * np.log(scale / (2 * np.pi)) + log_det.reshape(shape) - scale * square) / 2
 
         total += normal(m, 1.0) - normal(m - mean[k], b[k])
         log_joint[:, :, k] = np.log(w[:, k, None]) + normal(x[None] - m[:, None], 1.0)

@@ -7,6 +7,7 @@ from ansatz.protocol.figures import (
     Cloud,
     Curve,
     Curves,
+    Ellipses,
     Histogram,
     Histograms,
     ImageGrid,
@@ -14,6 +15,7 @@ from ansatz.protocol.figures import (
     Matrix,
     Pairs,
     Panel,
+    Plane,
     Scatter,
 )
 
@@ -117,6 +119,27 @@ FIGURES = (
     ),
     scatter("plain", None, clouds=2, n=3000),
     scatter("one", None, n=1),
+    Ellipses(
+        **said("ellipses"),
+        names=tuple(f"{k + 1}" for k in range(9)),
+        groups=rng.integers(0, 9, 100),
+        planes=tuple(
+            Plane(
+                f"length {j} [cm]",
+                "energy [MeV]",
+                np.where(rng.random((100, 2)) < 0.1, np.nan, rng.normal(size=(100, 2))),
+                rng.normal(size=(9, 2)),
+                rng.normal(size=(9, 2, 40, 2)),
+            )
+            for j in range(3)
+        ),
+    ),
+    Ellipses(
+        **said("centres"),
+        names=("1", "2"),
+        groups=np.empty(0, int),
+        planes=(Plane("x", "y", np.empty((0, 2)), np.ones((2, 2)), np.empty((2, 0, 60, 2))),),
+    ),
     Bars(
         **said("bars"),
         labels=tuple(f"z{k}" for k in range(3)),

@@ -29,9 +29,7 @@ def run(words: list[str]) -> int:
     dataset = fitted.read(found.data, holes=found.fill)
     out = found.out or found.run / ("filled.npy" if found.fill else "reconstructions.npy")
     write_batches(
-        fitted.reconstruct_batches(
-            dataset, seed=found.seed, fill=found.fill, draw=found.draw
-        ),
+        fitted.reconstruct_batches(dataset, seed=found.seed, fill=found.fill, draw=found.draw),
         out,
         total=len(dataset),
         names=tuple(column.name for column in fitted.record.event_columns),

@@ -6,7 +6,7 @@ others, and the tables that a user sees are read off the classes.
 """
 
 from abc import abstractmethod
-from typing import Any, Literal, TypeAlias
+from typing import Any, ClassVar, Literal, TypeAlias
 
 import equinox as eqx
 from jaxtyping import Array, Bool, Float, PRNGKeyArray, PyTree, Shaped
@@ -74,6 +74,9 @@ class Energy(eqx.Module):
 class Codec(eqx.Module):
     """Compresses an event to a code and expands a code to an event."""
 
+    of_classes: ClassVar[bool] = False
+    """Whether a code holds the probability of each of several classes."""
+
     @abstractmethod
     def encode(self, event: Event, condition: Condition = None) -> Float[Array, " code"]:
         """The code of one event."""
@@ -99,9 +102,7 @@ class Completer(eqx.Module):
         """The event with what is missing as it is expected: E[x_m | x_o, c]."""
 
     @abstractmethod
-    def draw_missing(
-        self, key: PRNGKeyArray, event: Masked, condition: Condition = None
-    ) -> Event:
+    def draw_missing(self, key: PRNGKeyArray, event: Masked, condition: Condition = None) -> Event:
         """The event with what is missing drawn: x_m ~ p(x_m | x_o, c)."""
 
 

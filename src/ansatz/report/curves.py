@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 from matplotlib.lines import Line2D
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
 from ansatz.protocol.figures import Curves, Panel
 from ansatz.report.draw import draw
@@ -54,7 +54,12 @@ def _panel(ax: Axes, panel: Panel, colour: dict[str, str], mark: float | None) -
         ax.axvline(mark, zorder=0.9, **MARK)
     if panel.log:
         ax.set_yscale("log")
+        low, high = ax.get_ylim()
+        # A few powers of ten or less need ticks between them.
+        subs = (1.0, 2.0, 5.0) if high < 50 * low else (1.0,)
+        ax.yaxis.set_major_locator(LogLocator(subs=subs))
         ax.yaxis.set_major_formatter(lambda y, _: f"{y:g}")
+        ax.yaxis.set_minor_locator(NullLocator())
     else:
         ax.yaxis.set_major_locator(MaxNLocator(5, steps=STEPS))
     ax.xaxis.set_major_locator(MaxNLocator(6, steps=STEPS, integer=_whole(panel)))

@@ -67,22 +67,22 @@ def _limits(plane: Plane) -> tuple[np.ndarray, np.ndarray]:
 def _names(ax: Axes, plane: Plane, names: tuple[str, ...], span: np.ndarray) -> None:
     """The name of each group at its centre, where no other name stands."""
     free: list[np.ndarray] = []
-    for k, (name, centre) in enumerate(zip(names, plane.centres, strict=True)):
+    for name, centre in zip(names, plane.centres, strict=True):
         if any(np.max(np.abs(centre - other) / span) < APART for other in free):
             continue
         free.append(centre)
         ax.text(
-            *centre,
+            centre[0],
+            centre[1],
             name,
             size=SMALL - 1,
             weight="bold",
             ha="center",
             va="center",
             bbox={
-                "boxstyle": "round,pad=0.18",
+                "boxstyle": "round,pad=0.08",
                 "facecolor": PAPER,
-                "edgecolor": COLOURS[k % len(COLOURS)],
-                "linewidth": 1.0,
-                "alpha": 0.85,
+                "linewidth": 0,
+                "alpha": 0.6,
             },
         )

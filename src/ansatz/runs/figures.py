@@ -14,6 +14,7 @@ from ansatz.protocol.figures import (
     Histograms,
     ImageGrid,
     Labels,
+    Matrix,
     Pairs,
     Panel,
     Scatter,
@@ -46,6 +47,8 @@ class Seen:
     labels: Labels | None = None
     codes: np.ndarray | None = None
     """Of all events."""
+    classes: bool = False
+    """Whether a code holds the probability of each of several classes."""
     decoded: np.ndarray | None = None
     """What the decoder makes of the codes, of the first events at least."""
     expected: np.ndarray | None = None
@@ -64,7 +67,10 @@ def figures(seen: Seen) -> tuple[Figure, ...]:
     elif len(seen.shape) == 1:
         found += _profiles(seen)
     if seen.codes is not None and min(seen.codes.shape) > 1:
-        found.append(_codes(seen.codes, seen.labels))
+        if not seen.classes:
+            found.append(_codes(seen.codes, seen.labels))
+        elif seen.labels is not None and seen.labels.categories:
+            found.append(_classes(seen.codes, seen.labels))
     return tuple(found)
 
 
@@ -271,6 +277,20 @@ def _codes(codes: np.ndarray, labels: Labels | None) -> Scatter:
         clouds=(Cloud("codes", codes, labels),),
         x_label=x,
         y_label=y,
+    )
+
+
+def _classes(codes: np.ndarray, labels: Labels) -> Matrix:
+    known = [code for code in range(len(labels.categories)) if (labels.values == code).any()]
+    return Matrix(
+        name="codes",
+        title="Classes of the events",
+        caption=f"The probability of each class (columns) over the events of each {labels.name} "
+        "(rows): where a row has one dark place, and its column no other, they have found each "
+        "other.",
+        values=np.stack([codes[labels.values == code].mean(0) for code in known]),
+        row_labels=tuple(labels.categories[code] for code in known),
+        column_labels=tuple(f"{k + 1}" for k in range(codes.shape[1])),
     )
 
 

@@ -84,6 +84,7 @@ def _seen(
         labels=labels,
         decoded=decoded,
         codes=codes,
+        classes=isinstance(run.model, Codec) and run.model.of_classes,
         expected=expected,
         drawn=drawn,
     )

@@ -12,7 +12,7 @@ from ansatz.data.batch import make_batch
 from ansatz.data.conditions import ConditionEncoder
 from ansatz.data.preprocessing import Preprocessing
 from ansatz.protocol.capabilities import Completer, Density
-from ansatz.protocol.source import Batch
+from ansatz.protocol.source import Batch, Masked
 
 
 class Pipeline(eqx.Module):
@@ -73,9 +73,11 @@ def reconstruct(pipeline: Pipeline, key: PRNGKeyArray, row: Array | None, event:
 
 def fill(pipeline: Pipeline, key: PRNGKeyArray, row: Array | None, event: Array) -> Array:
     """A raw event, what is missing of it as expected: given the rest, or by its own code."""
-    if isinstance(pipeline.model, Completer):
-        prepared, _ = pipeline.preprocessing.forward(event, key)
-        completed = pipeline.model.complete(prepared, pipeline.given(row))
+    model = pipeline.model
+    if isinstance(model, Completer):
+        prepared = pipeline.preprocessing.forward(event, key)[0]
+        assert isinstance(prepared, Masked)
+        completed = model.complete(prepared, pipeline.given(row))
         expected = pipeline.preprocessing.inverse(completed)
     else:
         expected = reconstruct(pipeline, key, row, event)

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from ansatz.studies.study import Study
 
 _STUDIES = {
+    "em-monotone": "ansatz.studies.em_monotone:EMMonotoneStudy",
     "linear-gaussian": "ansatz.studies.linear_gaussian:LinearGaussianStudy",
 }
 

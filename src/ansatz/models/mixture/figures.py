@@ -18,6 +18,8 @@ from ansatz.protocol.figures import (
     Curves,
     Ellipses,
     Figure,
+    Histogram,
+    Histograms,
     ImageGrid,
     Labels,
     Panel,
@@ -26,7 +28,7 @@ from ansatz.protocol.figures import (
     as_images,
     is_image,
 )
-from ansatz.protocol.source import Batch, Masked
+from ansatz.protocol.source import Batch
 from ansatz.protocol.subject import Subject
 
 LEAST = 1e-3
@@ -36,6 +38,8 @@ CORNERS = 60
 MOST_PAIRED = 4
 ACROSS = 10
 MOST_CURVES = 6
+ROUNDING = 1e-6
+"""Of a bound in single precision, as a fraction."""
 
 
 def figures(model: Mixture, subject: Subject) -> tuple[Figure, ...]:
@@ -43,18 +47,17 @@ def figures(model: Mixture, subject: Subject) -> tuple[Figure, ...]:
     weights = np.asarray(model.weights)
     shown = np.flatnonzero(weights >= min(LEAST, weights.max()))
     chances = None if subject.batch is None else np.asarray(_codes(model, subject.batch))
-    found: list[Figure] = [_weights(weights, chances)]
+    found: list[Figure] = [_weights(weights)]
     means = np.asarray(model.components.mean)[shown]
     if subject.axes and len(subject.axes) > 1:
         found.append(
             _ellipses(subject, means, shown, chances, np.asarray(model.components.covariance()))
         )
-        if len(subject.axes) == 2 and subject.batch is not None and chances is not None:
-            found.append(_certainty(subject, subject.batch, chances))
     else:
         found += _means(subject, means, [f"{k + 1}  {weights[k]:.1%}" for k in shown])
-    bound = _bound(subject)
-    return (*found, *bound)
+    if subject.batch is not None and chances is not None and len(weights) > 1:
+        found.append(_certainty(subject, subject.batch, chances.max(1)))
+    return (*found, *_bound(subject))
 
 
 def kmeans_figures(model: KMeans, subject: Subject) -> tuple[Figure, ...]:
@@ -81,34 +84,17 @@ def _codes(model: Mixture | KMeans, batch: Batch) -> Float[Array, "n K"]:
     return jax.vmap(model.encode)(batch.event)
 
 
-def _weights(weights: np.ndarray, chances: np.ndarray | None) -> Bars:
-    told = "The probability of each component"
-    line = None
-    if chances is not None:
-        own = np.argmax(chances, 1)
-        line = np.array(
-            [
-                chances[own == k, k].mean() if (own == k).any() else np.nan
-                for k in range(len(weights))
-            ]
-        )
-        told += (
-            ", and how surely an event that most probably is of a component is of it, on average: "
-            "near one a component stands apart from all others"
-        )
+def _weights(weights: np.ndarray) -> Bars:
     few = int(np.sum(weights < LEAST))
-    if few:
-        told += f". {few} of {len(weights)} have next to no events"
+    dead = f" {few} of {len(weights)} have next to no events." if few else ""
     return Bars(
         name="weights",
         title="Weights of the components",
-        caption=f"{told}.",
+        caption=f"The probability of each component.{dead}",
         labels=tuple(f"{k + 1}" for k in range(len(weights))),
         values=weights,
         x_label="component",
         y_label="weight",
-        line=line,
-        line_label="" if line is None else "mean responsibility for its own events",
     )
 
 
@@ -155,7 +141,7 @@ def _ellipses(
 
 
 def outline(covariance: np.ndarray, deviations: float) -> np.ndarray:
-    """The points x with x^T C^-1 x = deviations^2 for each 2 x 2 matrix C, (matrices, corners, 2)."""
+    """The points x with x^T C^-1 x = deviations^2, (matrices, corners, 2), for 2 x 2 matrices C."""
     angle = np.linspace(0, 2 * np.pi, CORNERS, endpoint=False)
     circle = np.stack([np.cos(angle), np.sin(angle)])
     values, vectors = np.linalg.eigh(covariance)
@@ -178,19 +164,29 @@ def _raw_events(subject: Subject, batch: Batch) -> np.ndarray:
     return np.asarray(jax.vmap(subject.raw)(batch.event)).reshape(len(batch.weight), -1)
 
 
-def _certainty(subject: Subject, batch: Batch, chances: np.ndarray) -> Scatter:
-    points = _raw_events(subject, batch)
-    if isinstance(batch.event, Masked):
-        points = np.where(np.asarray(batch.event.observed), points, np.nan)
-    return Scatter(
-        name="responsibilities",
-        title="Whose events are whose",
-        caption="The largest of an event's responsibilities, the probability that it belongs to "
-        "its own component: it is small along the borders between components that overlap.",
-        clouds=(Cloud("events", points, Labels("largest responsibility", chances.max(1))),),
-        x_label=subject.axes[0],
-        y_label=subject.axes[1],
+def _certainty(subject: Subject, batch: Batch, largest: np.ndarray) -> Figure:
+    name, title = "responsibilities", "Whose events are whose"
+    told = (
+        "The largest of an event's responsibilities, the probability that it belongs to its own "
+        "component: it is small where components overlap."
     )
+    if len(subject.axes) == 2:
+        cloud = Cloud(
+            "events", _raw_events(subject, batch), Labels("largest responsibility", largest)
+        )
+        return Scatter(
+            name=name,
+            title=title,
+            caption=told,
+            clouds=(cloud,),
+            x_label=subject.axes[0],
+            y_label=subject.axes[1],
+        )
+    edges = np.linspace(min(0.9, float(largest.min())), 1, 25)
+    weight = np.asarray(batch.weight)
+    density = np.histogram(np.minimum(largest, 1), edges, weights=weight, density=True)[0]
+    panel = Histogram("largest responsibility", edges, {"data": density})
+    return Histograms(name=name, title=title, caption=told, panels=(panel,))
 
 
 def _means(subject: Subject, means: np.ndarray, labels: Sequence[str]) -> list[Figure]:
@@ -240,24 +236,28 @@ def _bound(subject: Subject) -> list[Figure]:
     # The maximisation at the end of an epoch gives the bound that the next one finds.
     steps = np.stack([epoch - 0.5, epoch], 1).ravel()[:-1]
     values = np.stack([touching, np.append(before[1:], np.nan)], 1).ravel()[:-1]
-    gap = np.maximum(touching - before, 0)[1:]
+    gap = (touching - before)[1:]
+    # What is smaller is rounding.
+    gap = np.where(gap > ROUNDING * np.maximum(1, np.abs(touching[1:])), gap, np.nan)
     what = "log p(x)" if top == "log_prob" else "evidence lower bound"
+    told = (
+        f"The {what} for each event: an expectation (at halves) makes the bound touch it, a "
+        "maximisation (at whole epochs) raises the bound, and neither ever lowers it."
+    )
+    found = [Panel("bound, nats for each event", (Curve("bound", steps, values),))]
+    if np.isfinite(gap).sum() > 1:
+        told += (
+            " Beside it by how much each expectation raised it, KL(q || p(z | x)), as long as that "
+            "is more than rounding: it falls to zero as learning comes to rest."
+        )
+        curve = Curve("bound", epoch[1:], gap)
+        found.append(Panel("KL(q ‖ p(z | x)), nats for each event", (curve,), log=True))
     return [
         Curves(
             name="bound",
             title="The bound, half-step by half-step",
-            caption=f"Above, the {what} for each event: an expectation (at halves) makes the bound "
-            "touch it, a maximisation (at whole epochs) raises the bound, and neither ever lowers "
-            "it. Beside it how far each expectation raised it, KL(q || p(z | x)): it falls to zero "
-            "as learning comes to rest.",
-            panels=(
-                Panel("bound, nats for each event", (Curve("bound", steps, values),)),
-                Panel(
-                    "KL(q ‖ p(z | x)), nats for each event",
-                    (Curve("gap", epoch[1:], np.where(gap > 0, gap, np.nan)),),
-                    log=bool((gap > 0).any()),
-                ),
-            ),
+            caption=told,
+            panels=tuple(found),
             x_label="epoch",
         )
     ]

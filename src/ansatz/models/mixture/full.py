@@ -145,9 +145,9 @@ class FullGaussians(AbstractComponents):
         rest, at = jnp.array(others(self.mean.shape[1], places)), jnp.array(places)
         covariance = self._covariance()
         upon = covariance[:, rest[:, None], at[None]]
-        gain = jnp.linalg.solve(
-            covariance[:, at[:, None], at[None]], upon.swapaxes(1, 2)
-        ).swapaxes(1, 2)
+        gain = jnp.linalg.solve(covariance[:, at[:, None], at[None]], upon.swapaxes(1, 2)).swapaxes(
+            1, 2
+        )
         left = covariance[:, rest[:, None], rest[None]] - gain @ upon.swapaxes(1, 2)
         offset = x[None] - self.mean[:, at]
         return FullGaussians.of(
@@ -186,9 +186,7 @@ class FullGaussians(AbstractComponents):
         count = jnp.sum(observed, dtype=x.dtype)
         log_prob = -jnp.sum(white**2, 1) / 2 - determinant - count * math.log(2 * math.pi) / 2
         upon = jnp.where(observed[None, None], covariance, 0)
-        gain = jnp.where(
-            observed[None, None], upon @ (inverse.swapaxes(1, 2) @ inverse), 0
-        )
+        gain = jnp.where(observed[None, None], upon @ (inverse.swapaxes(1, 2) @ inverse), 0)
         offset = jnp.where(observed[None], away, (gain @ away[..., None])[..., 0])
         return gain, log_prob, offset
 

@@ -1,5 +1,7 @@
 """K-means: the limit of a mixture of equal spherical Gaussians as their variance goes to zero."""
 
+from typing import ClassVar
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -57,6 +59,8 @@ class KMeans(Codec, Completer):
     The code of an event is one for its centre and zero for all others.
     """
 
+    of_classes: ClassVar[bool] = True
+
     centres: Float[Array, "K d"]
     shares: Float[Array, " K"]
     shape: tuple[int, ...] = eqx.field(static=True)
@@ -68,9 +72,7 @@ class KMeans(Codec, Completer):
         return assignment(self.centres, batch, one)[2][0]
 
     def encode(self, event: Event, condition: Condition = None) -> Float[Array, " K"]:
-        return jax.nn.one_hot(
-            self.nearest(event), len(self.centres), dtype=self.centres.dtype
-        )
+        return jax.nn.one_hot(self.nearest(event), len(self.centres), dtype=self.centres.dtype)
 
     def decode(self, code: Float[Array, " K"], condition: Condition = None) -> Array:
         return (code @ self.centres).reshape(self.shape)
@@ -79,9 +81,7 @@ class KMeans(Codec, Completer):
         """What is missing is that of the centre."""
         return jnp.where(event.observed, event.value, self.decode(self.encode(event)))
 
-    def draw_missing(
-        self, key: PRNGKeyArray, event: Masked, condition: Condition = None
-    ) -> Array:
+    def draw_missing(self, key: PRNGKeyArray, event: Masked, condition: Condition = None) -> Array:
         """The same: without variance there is nothing to draw."""
         return self.complete(event)
 

@@ -1,5 +1,7 @@
 """The mixture model."""
 
+from typing import ClassVar
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -29,6 +31,8 @@ class Mixture(Sampler, Density, Codec, CodeSampler, Completer):
     responsibilities w_k p_k(x) / p(x). Of an event that misses numbers everything is said by
     the others, exactly, and what is missing is again distributed as a mixture.
     """
+
+    of_classes: ClassVar[bool] = True
 
     weights: Float[Array, " K"]
     components: AbstractComponents
@@ -81,9 +85,7 @@ class Mixture(Sampler, Density, Codec, CodeSampler, Completer):
         expected = responsibility @ (self.components.mean + completed.offset)
         return jnp.where(observed, x, expected).reshape(self.shape)
 
-    def draw_missing(
-        self, key: PRNGKeyArray, event: Masked, condition: Condition = None
-    ) -> Array:
+    def draw_missing(self, key: PRNGKeyArray, event: Masked, condition: Condition = None) -> Array:
         x, observed = event.value.ravel(), event.observed.ravel()
         key_component, key_event = jax.random.split(key)
         k = jax.random.categorical(key_component, self.log_joint(event))

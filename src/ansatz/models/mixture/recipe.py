@@ -142,14 +142,14 @@ class MixtureRecipe(Recipe):
         ends = zip(spec.columns, spec.lowest, spec.highest, strict=False)
         constant = [repr(name) for name, low, high in ends if low == high]
         if constant:
-            why = f"{', '.join(constant)} never vary, so leave them out with --drop"
+            why = f"the numbers of {', '.join(constant)} never vary, so leave them out with --drop"
         else:
             why = "its events lie in a plane or are too few: try fewer --components, another"
             why += " --covariance, or a larger --floor"
         return (
             f"The covariance of {singular.sum()} of {len(singular)} components is singular and was "
-            f"held at the floor, a variance of {self._floor:g} as preprocessed, which log p depends "
-            f"on: {why}.",
+            f"held at the floor, a variance of {self._floor:g} as preprocessed, on which log p "
+            f"depends: {why}.",
         )
 
     def figures(self, model: Mixture, subject: Subject) -> tuple[Figure, ...]:

@@ -45,7 +45,7 @@ def settled(
 ) -> tuple[Float[Array, "K d"], Float[Array, ""]]:
     """The centres after some rounds of k-means, and minus the mean squared distance to them."""
 
-    def turn(_: int, centres: Array) -> Array:
+    def turn(step: Array, centres: Array) -> Array:
         return centred(centres, assignment(centres, x, weight)[0])
 
     found = jax.lax.fori_loop(0, ROUNDS, turn, start)
@@ -68,7 +68,7 @@ def tried(
     model = eqx.tree_at(lambda m: m.components.mean, model, found)
     model = learning.maximise(model, model.components.moments(x, share))
 
-    def turn(_: int, model: Mixture) -> Mixture:
+    def turn(step: Array, model: Mixture) -> Mixture:
         log_weights = learning.log_weights(model)
         moments, _ = expectation(log_weights, model.components, event, weight)
         return learning.maximise(model, moments)
@@ -89,9 +89,7 @@ def best(
     return jax.tree.map(lambda leaf: leaf[chosen], starts)
 
 
-def filled(
-    x: Float[Array, "n d"], observed: Bool[Array, "n d"] | None
-) -> Float[Array, "n d"]:
+def filled(x: Float[Array, "n d"], observed: Bool[Array, "n d"] | None) -> Float[Array, "n d"]:
     """Events with the mean of what was observed in place of what was not."""
     if observed is None:
         return x
