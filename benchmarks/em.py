@@ -1,7 +1,7 @@
 """How fast a Gaussian mixture learns by expectation maximisation: here, and in scikit-learn."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 
 from benchmarks import machine
-from benchmarks.harness import Contender, Runs, Setting, interleave
+from benchmarks.harness import Contender, Result, Runs, Setting, interleave
 from benchmarks.report import aim, cell, failures, table
 from benchmarks.spread import Values, ratios
-from benchmarks.vae_training import fitted
 
 TITLE = "Learning a Gaussian mixture"
 ROUNDS = 5
@@ -128,6 +127,11 @@ def write_events(folder: Path, work: Work) -> None:
         events[k == j] = means[j] + noise @ mixing[j]
     events = (events - events.mean(0)) / events.std(0)
     np.save(folder / f"{work.events}-{d}.npy", events)
+
+
+def fitted(what: str, place: int = 0) -> Callable[[Result], float]:
+    """A number of one of the fits in a result."""
+    return lambda result: result["fits"][place][what]
 
 
 def _seconds(runs: Runs, name: str, place: int = 0) -> Values:

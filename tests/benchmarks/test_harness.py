@@ -289,7 +289,7 @@ def test_the_table_of_mixtures(tmp_path, monkeypatch):
     products = {"product by JAX": [4e6, 2e6], "product by PyTorch": [3e6, 3e6]}
 
     def iterations(seconds, log_prob):
-        return {"seconds": seconds, "log_prob": log_prob}
+        return {"fits": [{"seconds": seconds, "log_prob": log_prob}]}
 
     kinds = {
         "Ansatz float32": [iterations(0.1, -1.0), iterations(0.2, -1.0)],
