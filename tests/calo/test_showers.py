@@ -90,6 +90,19 @@ def test_files_of_others(tmp_path, options, dtype):
     assert np.array_equal(ShowerFile(tmp_path / "flat.hdf5").energies, energies)
 
 
+def test_pieces_too_large_to_hold_are_read_in_parts(tmp_path, monkeypatch):
+    energies, showers = made(D1, 50)
+    raw(tmp_path / "x.h5", energies, showers, chunks=None)
+    with h5py.File(tmp_path / "y.h5", "w") as file:
+        file["incident_energies"] = energies
+        file.create_dataset("showers", data=showers, chunks=(50, 4), compression="gzip")
+    monkeypatch.setattr("ansatz.calo.showers.LARGEST_UNIT", 1)
+    for name in "xy":
+        blocks = [x for _, x in ShowerFile(tmp_path / f"{name}.h5").blocks(8)]
+        assert [len(x) for x in blocks] == [8] * 6 + [2]
+        assert np.array_equal(np.concatenate(blocks), showers)
+
+
 def test_attributes_come_back(tmp_path):
     energies, showers = made(D1, 3)
     given = {"synthetic": True, "seed": 7, "c": 0.11, "energy": [1.5, 2.0], "of": {"a": "b"}}

@@ -1,16 +1,12 @@
 """What a file of showers holds, found in one pass over it."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ansatz.calo.geometry import Geometry
 from ansatz.calo.showers import ShowerFile
-
-TOGETHER = 1024
-"""Showers in memory at a time."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,13 +51,12 @@ class Info:
         }
 
 
-def info(path: str | Path, geometry: Geometry | None = None) -> Info:
-    """Reads the file once; one that is not sound is refused."""
-    file = ShowerFile(path, geometry)
+def info(file: ShowerFile, blocks: Iterable[tuple[np.ndarray, np.ndarray]]) -> Info:
+    """Sums up the blocks of a file, of whatever size they are."""
     starts = [part.start for part in file.geometry.layers]
     ratios, layers = [], np.zeros(len(starts))
     empty, smallest, largest = 0, np.inf, 0.0
-    for energies, showers in file.blocks(TOGETHER):
+    for energies, showers in blocks:
         in_layer = np.add.reduceat(showers, starts, axis=1, dtype=np.float64)
         ratios.append(in_layer.sum(axis=1) / energies)
         layers += in_layer.sum(axis=0)
