@@ -90,6 +90,25 @@ def test_files_of_others(tmp_path, options, dtype):
     assert np.array_equal(ShowerFile(tmp_path / "flat.hdf5").energies, energies)
 
 
+def test_every_piece_is_read_once(tmp_path, monkeypatch):
+    """Reads begin where pieces do, so that none is unpacked twice."""
+    energies, showers = made(D1, 5000)
+    write(tmp_path / "x.h5", D1, energies, showers)
+    file, read = ShowerFile(tmp_path / "x.h5"), h5py.Dataset.read_direct
+    starts = []
+
+    def noted(dataset, out, part):
+        starts.append(part.start)
+        read(dataset, out, part)
+
+    monkeypatch.setattr(h5py.Dataset, "read_direct", noted)
+    assert sum(len(x) for _, x in file.blocks(900)) == 5000
+    with h5py.File(tmp_path / "x.h5") as plain:
+        piece = plain["showers"].chunks[0]
+    assert len(starts) > 2
+    assert all(start % piece == 0 for start in starts)
+
+
 def test_pieces_too_large_to_hold_are_read_in_parts(tmp_path, monkeypatch):
     energies, showers = made(D1, 50)
     raw(tmp_path / "x.h5", energies, showers, chunks=None)
