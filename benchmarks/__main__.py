@@ -5,11 +5,16 @@ import os
 import tempfile
 from pathlib import Path
 
-from benchmarks import em, environment, streaming, vae_training
+from benchmarks import em, environment, showers, streaming, vae_training
 from benchmarks.harness import Setting
 from benchmarks.report import write_section
 
-BENCHMARKS = {"vae_training": vae_training, "streaming": streaming, "em": em}
+BENCHMARKS = {
+    "vae_training": vae_training,
+    "streaming": streaming,
+    "em": em,
+    "showers": showers,
+}
 
 HERE = Path(__file__).parent
 

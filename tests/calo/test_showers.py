@@ -87,7 +87,42 @@ def test_files_of_others(tmp_path, options, dtype):
     assert read.dtype == (np.float64 if dtype == "float64" else np.float32)
     assert np.array_equal(read, showers.astype(read.dtype))
     raw(tmp_path / "flat.hdf5", energies, showers)
+    with h5py.File(tmp_path / "flat.hdf5", "a") as plain:
+        plain.attrs["synthetic"] = "who knows"
+    assert ShowerFile(tmp_path / "flat.hdf5").synthetic is None
     assert np.array_equal(ShowerFile(tmp_path / "flat.hdf5").energies, energies)
+
+
+def test_every_piece_is_read_once(tmp_path, monkeypatch):
+    """Reads begin where pieces do, so that none is unpacked twice."""
+    energies, showers = made(D1, 5000)
+    write(tmp_path / "x.h5", D1, energies, showers)
+    file, read = ShowerFile(tmp_path / "x.h5"), h5py.Dataset.read_direct
+    starts = []
+
+    def noted(dataset, out, part):
+        starts.append(part.start)
+        read(dataset, out, part)
+
+    monkeypatch.setattr(h5py.Dataset, "read_direct", noted)
+    assert sum(len(x) for _, x in file.blocks(900)) == 5000
+    with h5py.File(tmp_path / "x.h5") as plain:
+        piece = plain["showers"].chunks[0]
+    assert len(starts) > 2
+    assert all(start % piece == 0 for start in starts)
+
+
+def test_pieces_too_large_to_hold_are_read_in_parts(tmp_path, monkeypatch):
+    energies, showers = made(D1, 50)
+    raw(tmp_path / "x.h5", energies, showers, chunks=None)
+    with h5py.File(tmp_path / "y.h5", "w") as file:
+        file["incident_energies"] = energies
+        file.create_dataset("showers", data=showers, chunks=(50, 4), compression="gzip")
+    monkeypatch.setattr("ansatz.calo.showers.LARGEST_UNIT", 1)
+    for name in "xy":
+        blocks = [x for _, x in ShowerFile(tmp_path / f"{name}.h5").blocks(8)]
+        assert [len(x) for x in blocks] == [8] * 6 + [2]
+        assert np.array_equal(np.concatenate(blocks), showers)
 
 
 def test_attributes_come_back(tmp_path):
@@ -221,6 +256,15 @@ def test_writing_mistakes(tmp_path):
     write(tmp_path / "x.h5", D1, energies[:2], showers[:2], force=True)
     assert len(ShowerFile(tmp_path / "x.h5")) == 2
     assert os.listdir(tmp_path) == ["x.h5"]
+
+
+def test_a_file_that_cannot_be_begun_leaves_nothing(tmp_path):
+    with (
+        pytest.raises(TypeError, match="not JSON serializable"),
+        ShowerWriter(tmp_path / "x.h5", D1, {"about": {1, 2}}),
+    ):
+        pass
+    assert os.listdir(tmp_path) == []
 
 
 def test_no_room(tmp_path):

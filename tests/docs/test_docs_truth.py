@@ -76,6 +76,7 @@ def test_every_option_that_a_page_names_is_there(capsys):
     helps = [[name, "-h"] for name in COMMANDS]
     helps += [["fit", name, "-h"] for name in recipe_names()]
     helps += [["fit", "--resume", "RUN", "-h"], ["data", "info", "-h"]]
+    helps += [["calo", name, "-h"] for name in ("simulate", "info")]
     helps += [["study", name, "-h"] for name in study_names()]
     for words in helps:
         with suppress(SystemExit):

@@ -2,9 +2,10 @@
 
 import os
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, replace
+from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -46,7 +47,7 @@ def simulate(
     return _ahead(block, -(-number // TOGETHER))
 
 
-def _ahead(block: Any, count: int) -> Iterator[Block]:
+def _ahead(block: Callable[[int], Block], count: int) -> Iterator[Block]:
     """The blocks in their order, some of them made ahead by threads."""
     workers = os.cpu_count() or 1
     threads = ThreadPoolExecutor(workers)
@@ -95,13 +96,11 @@ def simulator_of(
 
 def attributes(simulator: Simulator, energies: Energies, number: int, seed: int) -> dict[str, Any]:
     """What a file of such showers says of itself: that it is synthetic, and every setting."""
-    from ansatz import __version__
-
     return {
         "synthetic": True,
         "about": "Synthetic electromagnetic showers of the GFLASH parametrisation. No particle "
         "was tracked through matter and nothing was measured.",
-        "made_by": f"ansatz-learn {__version__}",
+        "made_by": f"ansatz-learn {version('ansatz-learn')}",
         "particle": simulator.geometry.particle,
         "number": number,
         "energy": str(energies),

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
@@ -18,6 +18,9 @@ HELP = """usage: ansatz calo simulate [options]
 
 Simulate showers of particles in a calorimeter, or say what a file of them holds.
 """
+
+TOGETHER = 256
+"""Showers in memory at a time."""
 
 ShowersPath = Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="FILE")]
 
@@ -94,7 +97,7 @@ def _simulate(found: Simulate) -> int:
     said = attributes(simulator, chosen, found.number, found.seed)
     with ShowerWriter(found.out, simulator.geometry, said, force=found.force) as writer:
         for drawn, showers in watched(
-            blocks, found.number, "Simulating", quiet=found.quiet, count=lambda block: len(block[0])
+            blocks, found.number, "Simulating", quiet=found.quiet, count=_showers
         ):
             writer.append(drawn, showers)
     if found.json:
@@ -107,13 +110,21 @@ def _simulate(found: Simulate) -> int:
 def _info(found: Info) -> int:
     from ansatz.calo.geometry import geometry
     from ansatz.calo.info import info
+    from ansatz.calo.showers import ShowerFile
 
-    told = info(found.file, geometry(found.geometry) if found.geometry else None)
+    file = ShowerFile(found.file, geometry(found.geometry) if found.geometry else None)
+    blocks = file.blocks(TOGETHER)
+    told = info(file, watched(blocks, len(file), "Reading", quiet=found.quiet, count=_showers))
     if found.json:
         print_json(told.to_dict())
     else:
         print_table(_rows(told))
     return 0
+
+
+def _showers(block: tuple[Any, Any]) -> int:
+    """How many showers a block has."""
+    return len(block[0])
 
 
 def _rows(told: "FileInfo") -> list[tuple[str, str]]:
@@ -131,12 +142,13 @@ def _rows(told: "FileInfo") -> list[tuple[str, str]]:
         ("geometry", f"{geometry.name}, {geometry.particle}s"),
         ("voxels", f"{geometry.voxels:,} in {len(geometry.ids)} layers"),
         ("E_inc", f"{energies[0]:g} to {energies[-1]:g} MeV{listed}"),
-        ("E_tot / E_inc", f"{told.ratio.mean():.4f} ± {told.ratio.std():.4f}"),
+        ("E_tot / E_inc", f"{told.ratio:.4f} ± {told.spread:.4f}"),
         ("voxel energies", f"{told.smallest:.4g} to {told.largest:.4g} MeV, where not 0"),
         ("empty voxels", f"{told.sparsity:.2%} below {geometry.cut:.4g} MeV"),
-        ("deepest mean", f"layer {geometry.ids[int(told.in_layer.argmax())]} has most energy"),
+        ("most energy", f"in layer {geometry.ids[int(told.in_layer.argmax())]}"),
     ]
     for name, value in file.attributes.items():
-        if name not in ("synthetic", "geometry", "binning", "particle", "number"):
+        told_above = name in ("synthetic", "geometry", "binning", "particle", "number")
+        if not told_above and not isinstance(value, list | dict):
             rows.append((f"  {name}", str(value)))
     return rows
