@@ -140,6 +140,15 @@ def test_a_number_shows_a_hundredth_of_its_tolerance(tolerance, value, text):
         assert abs(float(written) - value) <= max(tolerance / 100, 0.5)
 
 
+def test_numbers_near_zero_are_written_in_powers_of_ten():
+    tiny = claim(Measured(-2.345e-13), tolerance=1e-9)
+    assert tiny.write(tiny.tolerance) == "1e-09"
+    # What is known exactly has no error to be told.
+    assert tiny.result == "-2.3e-13"
+    assert claim(Measured(3e-13, 2e-14), tolerance=1e-9).result == "3e-13 ± 2e-14"
+    assert claim(Measured(5.0), tolerance=0.5).result == "5.000"
+
+
 def test_a_claim_as_plain_values():
     plain = claim(Measured(0.5, 0.125, 7)).to_dict()
     reach = 0.125 * stats.t.ppf(stats.norm.cdf(3), 7)

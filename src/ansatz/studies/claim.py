@@ -13,6 +13,9 @@ from ansatz.evaluate.estimate import weighted_mean
 CERTAINTY = 3.0
 """How sure a verdict is, in standard deviations of a normal distribution."""
 
+SMALL = 1e-4
+"""A tolerance about zero below which numbers are written in powers of ten."""
+
 
 class Verdict(StrEnum):
     """What became of a claim; undecided is no pass."""
@@ -98,13 +101,17 @@ class Claim:
         """A value of this claim with as many digits as show a hundredth of the tolerance."""
         if self.tolerance == 0:
             return f"{value:.6g}"
+        if self.expected == 0 and self.tolerance < SMALL:
+            # A dozen zeros are not read.
+            return f"{value:.2g}"
         # A minus before nothing but zeros would only puzzle.
         return f"{value:z.{max(0, 2 - math.floor(math.log10(self.tolerance)))}f}"
 
     @property
     def result(self) -> str:
-        """What was measured, with its error."""
-        return f"{self.write(self.measured.value)} ± {self.measured.error:.1g}"
+        """What was measured, with its error if it has one."""
+        value = self.write(self.measured.value)
+        return f"{value} ± {self.measured.error:.1g}" if self.measured.error else value
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, as for JSON; what is not finite is None."""
