@@ -62,16 +62,25 @@ def test_a_fit_finds_what_scikit_learn_finds(run):
     np.testing.assert_allclose(codes, theirs.predict_proba(events)[:, order], atol=5e-3)
 
 
-def test_the_history_has_the_bound_of_every_half_step(run):
+def test_the_history_has_the_bound_of_every_half_step(made):
+    """From a start that is far off: weights of a run on other scales."""
+    run = ansatz.fit(
+        "mixture",
+        clusters(),
+        components=3,
+        epochs=8,
+        start=made / "run",
+        preprocess=("none",),
+        **ALL,
+    )
     touching, before = (
         np.array([row[name] for row in run.history]) for name in ("log_prob", "bound")
     )
-    assert len(touching) == 30
     assert touching[0] == before[0]
     steps = np.stack([touching[:-1], before[1:]], 1).ravel()
     # Sums of 600 in single precision.
     assert np.all(np.diff(steps) > -2e-6 * np.abs(steps[0]))
-    assert touching[-1] > touching[0]
+    assert touching[-1] > touching[0] + 0.1
 
 
 def test_the_cut_into_batches_changes_nothing_but_rounding(made, run, tmp_path):
@@ -331,7 +340,8 @@ def test_the_variational_mixture_finds_how_many_clusters_there_are():
     assert np.all(np.diff(elbo) > -1e-5)
     size = measure(run, clusters())
     assert (size.components, size.alive, size.held_out) == (8, 3, None)
-    np.testing.assert_allclose(size.elbo, N * elbo[-1], rtol=1e-6)
+    scale = clusters().astype(float).std(0)
+    np.testing.assert_allclose(size.elbo, N * (elbo[-1] - np.log(scale).sum()), rtol=1e-5)
     # All parameters are integrated out, so that the bound pays for them.
     assert size.elbo < N * size.log_likelihood
 

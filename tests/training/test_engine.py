@@ -311,10 +311,11 @@ class Script(AbstractUpdate):
     spoil_epoch: jax.Array
     """The epoch at whose end a parameter becomes NaN."""
     better: Literal["lower", "higher"] = eqx.field(static=True, default="lower")
+    least: float = eqx.field(static=True, default=0.0)
 
     @property
     def score(self):
-        return Score("grade", self.better)
+        return Score("grade", self.better, self.least)
 
     def initial(self, model):
         return (model, jnp.zeros((), jnp.int32))
@@ -348,7 +349,7 @@ NUMBERED_SOURCE, JUDGES = source_of(NUMBERED), source_of(NUMBERED[:6], seed=None
 
 def scripted(
     scores=range(EPOCHS, 0, -1), *, losses=LOSSES, spoil=-1, spoil_epoch=-1, better="lower",
-    patience=0, judged=True,
+    patience=0, judged=True, least=0.0,
 ):  # fmt: skip
     update = Script(
         jnp.asarray(losses, jnp.float32),
@@ -356,6 +357,7 @@ def scripted(
         jnp.int32(spoil),
         jnp.int32(spoil_epoch),
         better,
+        least,
     )
     trainer = Engine(update, NUMBERED_SOURCE, JUDGES if judged else None, 0, EPOCHS, patience)
     return trainer, trainer.initial(Tally(jnp.zeros(EVENTS), jnp.zeros(())))
@@ -408,6 +410,17 @@ def test_training_stops_when_patience_is_over_and_keeps_the_best(patience, last,
     assert [row["validation_grade"] for row in rows] == [sign * s for s in SCORES[:last]]
     expected = [1 + int(np.argmin(SCORES[:n])) for n in range(1, last + 1)]
     assert [row["best_epoch"] for row in rows] == expected
+
+
+@pytest.mark.parametrize(("better", "sign"), [("lower", 1), ("higher", -1)])
+def test_a_score_must_be_better_by_more_than_the_least(better, sign):
+    """Small gains count once they add up to more than that."""
+    scores = [sign * s for s in (5.0, 4.75, 4.5, 4.25, 4.0, 4.0, 4.0, 4.0)]
+    trainer, state = scripted(scores, patience=3, better=better, least=0.5)
+    ends = list(trainer.train(state))
+    (standing,) = ends[-1].state.standings
+    assert (standing.best_epoch, standing.best_score) == (4, sign * 4.25)
+    assert ends[-1].state.step == 7 * PER_EPOCH
 
 
 def test_what_has_stopped_does_not_start_again():

@@ -6,8 +6,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 
+from ansatz.data.dataset import Dataset
 from ansatz.data.options import DataOptions
 from ansatz.data.split import split
 from ansatz.models.mixture import Mixture, MixtureRecipe
@@ -87,8 +90,19 @@ def measure(run: Run, data: Any) -> Size:
         log_likelihood=log_likelihood,
         held_out=mean(held) if len(held) else None,
         bic=model.freedom * math.log(n) - 2 * n * log_likelihood,
-        elbo=n * run.history[-1]["elbo"] if "elbo" in run.history[-1] else None,
+        elbo=_elbo(run, dataset.take(train)),
     )
+
+
+def _elbo(run: Run, learnt: Dataset) -> float | None:
+    """The last bound, brought from preprocessed events to the units of the data."""
+    if "elbo" not in run.history[-1]:
+        return None
+    events = jnp.asarray(learnt.events, run.record.recipe.dtype)
+    keys = jax.random.split(jax.random.key(0), len(events))
+    _, log_slopes = jax.jit(jax.vmap(run.pipeline.preprocessing.forward))(events, keys)
+    each = np.asarray(log_slopes, float).reshape(len(events), -1).sum(1)
+    return len(events) * (run.history[-1]["elbo"] + float(np.average(each, weights=learnt.weights)))
 
 
 def best(found: Sequence[Size]) -> Size:

@@ -131,7 +131,7 @@ class MixtureRecipe(Recipe):
 
     def update(self, spec: Spec) -> AbstractUpdate:
         events = float(spec.events)
-        return MixtureUpdate(self._learning(events), events, self.tolerance)
+        return MixtureUpdate(self._learning(events), events, spec.steps_per_epoch, self.tolerance)
 
     def remarks(self, model: Mixture, spec: Spec) -> tuple[str, ...]:
         if self.method == "variational":

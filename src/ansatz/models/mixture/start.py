@@ -12,6 +12,7 @@ from ansatz.models.mixture.half_steps import expectation
 from ansatz.models.mixture.kmeans import assignment, centred
 from ansatz.models.mixture.learning import AbstractLearning
 from ansatz.models.mixture.model import Mixture
+from ansatz.protocol.capabilities import Event
 
 ROUNDS = 10
 """Of k-means from each choice of centres, and of expectation maximisation after it."""
@@ -56,7 +57,7 @@ def tried(
     learning: AbstractLearning,
     model: Mixture,
     start: Float[Array, "K d"],
-    event: Array,
+    event: Event,
     x: Float[Array, "n d"],
     weight: Float[Array, " n"],
 ) -> tuple[Mixture, Float[Array, ""]]:

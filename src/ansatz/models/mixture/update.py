@@ -32,6 +32,8 @@ class MixtureUpdate(AbstractUpdate):
 
     learning: AbstractLearning
     events: float
+    steps: int
+    """In an epoch."""
     tolerance: float
 
     @property
@@ -54,7 +56,9 @@ class MixtureUpdate(AbstractUpdate):
             log_weights, model.components, batch.event, batch.weight
         )
         mean = batch.mean(log_evidence)
-        touching = mean - self.learning.penalty(model) / self.events
+        # Batches differ by an event at most; so weighted, the mean over steps is that over events.
+        share = batch.size * self.steps / self.events
+        touching = share * mean - self.learning.penalty(model) / self.events
         state = MixtureState(
             model,
             jax.tree.map(jnp.add, state.moments, moments),
