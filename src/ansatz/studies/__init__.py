@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from ansatz.studies.study import Study
 
 _STUDIES = {
+    "calo-spoiling": "ansatz.studies.calo_spoiling:CaloSpoilingStudy",
     "linear-gaussian": "ansatz.studies.linear_gaussian:LinearGaussianStudy",
 }
 
