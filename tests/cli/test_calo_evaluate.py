@@ -26,6 +26,11 @@ TINY = Effort(
 )
 
 
+def nothing(evaluation):
+    """In place of figures, which take long to draw."""
+    return []
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("judged")
@@ -73,7 +78,7 @@ def test_an_evaluation_prints_and_writes_the_same(there, answer, capsys, monkeyp
         "AUC low",
     ]
     assert (folder / "report.html").stat().st_size > 100_000
-    monkeypatch.setattr(report, "figures", lambda evaluation: [])
+    monkeypatch.setattr(report, "figures", nothing)
     assert run([*words, "--out", "again", "--quiet"]) == 0
     printed = capsys.readouterr().out
     assert "synthetic" in printed
@@ -103,7 +108,7 @@ def test_mistakes_are_said_in_words(there, case):
 
 def test_a_full_evaluation_says_its_hours_first(there, monkeypatch, capsys):
     monkeypatch.setattr(effort, "FULL", TINY)
-    monkeypatch.setattr(report, "figures", lambda evaluation: [])
+    monkeypatch.setattr(report, "figures", nothing)
     assert run(["calo", "evaluate", "a.h5", "b.h5", "--full", "--out", "full"]) == 0
     told = capsys.readouterr().err
     assert "of 260 showers take about 0.0 h here" in told.split("\n")[0]

@@ -123,7 +123,8 @@ def distances(
                 other,
                 generator,
                 sizes=sizes,
-                resamplings=effort.resamplings,
+                # A batch drawn once each is most of the file: more of them would say the same.
+                resamplings=effort.resamplings if replace else max(1, effort.resamplings // 4),
                 replace=replace,
                 watch=watch,
             ).estimate
