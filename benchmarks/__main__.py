@@ -5,11 +5,16 @@ import os
 import tempfile
 from pathlib import Path
 
-from benchmarks import environment, showers, streaming, vae_training
+from benchmarks import calo_features, environment, showers, streaming, vae_training
 from benchmarks.harness import Setting
 from benchmarks.report import write_section
 
-BENCHMARKS = {"vae_training": vae_training, "streaming": streaming, "showers": showers}
+BENCHMARKS = {
+    "vae_training": vae_training,
+    "streaming": streaming,
+    "showers": showers,
+    "calo_features": calo_features,
+}
 
 HERE = Path(__file__).parent
 
