@@ -50,6 +50,10 @@ class Features(NamedTuple):
         """The sum over all voxels."""
         return self.layer_energy.sum(1)
 
+    def take(self, rows: np.ndarray) -> "Features":
+        """Those of some of the showers."""
+        return Features(*(values[rows] for values in self))
+
     def vector(self) -> Float[np.ndarray, "_ features"]:
         """All of them side by side, in the order and the units that metrics take."""
         return np.concatenate(

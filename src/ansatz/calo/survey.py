@@ -91,9 +91,7 @@ def survey(
         turn = np.arange(start, start + len(showers))
         for part in range(parts):
             own = turn % parts == part
-            new = counts(
-                binnings, type(features)(*(f[own] for f in features)), showers[own][mask[own]]
-            )
+            new = counts(binnings, features.take(own), showers[own][mask[own]])
             found[part] = [old + more for old, more in zip(found[part], new, strict=True)]
         mean += showers.sum(0, dtype=np.float64)
         place = np.digitize(energies, intervals) - 1

@@ -95,7 +95,7 @@ def _scale(ax: matplotlib.axes.Axes, figure: Discs, left: float, bottom: float) 
     ax.text(left + STRIP + 8, top + 4, figure.unit, size=SMALL, va="center")
     if high > low:
         for exponent in decades(low, high, 4):
-            at = left + STRIP * np.log(10**exponent / low) / np.log(high / low)
+            at = left + STRIP * np.log(10.0**exponent / low) / np.log(high / low)
             ax.plot([at, at], [top + 8, top + 11], color=f"{INK}66", linewidth=0.8)
             text = power_of_ten(exponent)
             ax.text(at, top + 20, text, ha="center", va="center", size=SMALL)

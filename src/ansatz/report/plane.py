@@ -18,17 +18,17 @@ def plane(width: float, height: float) -> tuple[Canvas, Axes]:
     return sheet, ax
 
 
-def power_of_ten(exponent: float) -> str:
+def power_of_ten(exponent: int) -> str:
     """As a person writes it."""
     if exponent in (0, 1, 2):
-        return f"{10**exponent:.0f}"
-    return f"10{exponent:.0f}".replace(f"{exponent:.0f}", f"{exponent:.0f}".translate(SUPERSCRIPTS))
+        return str(10**exponent)
+    return "10" + str(exponent).translate(SUPERSCRIPTS)
 
 
-def decades(low: float, high: float, most: int) -> list[float]:
-    """Powers of ten within an interval, at most so many, evenly spaced."""
+def decades(low: float, high: float, most: int) -> list[int]:
+    """The exponents of powers of ten within an interval, at most so many, evenly spaced."""
     first, last = int(np.ceil(np.log10(low) - 1e-9)), int(np.floor(np.log10(high) + 1e-9))
     step = max(1, -(-(last - first + 1) // most))
     # Zero is among them if it can be.
     start = first + -first % step
-    return [float(k) for k in range(start if start <= last else first, last + 1, step)]
+    return list(range(start if start <= last else first, last + 1, step))

@@ -153,7 +153,7 @@ def _ticks(panel: Counts, frame: Frame) -> list[tuple[float, str]]:
     """As many labels as fit beside each other, and within the panel."""
     low, high = float(panel.edges[0]), float(panel.edges[-1])
     if panel.log:
-        marks = [(10**k, power_of_ten(k)) for k in decades(low, high, 4)]
+        marks = [(10.0**k, power_of_ten(k)) for k in decades(low, high, 4)]
     else:
         most = max(3, int((frame.right - frame.left) // 45))
         values = MaxNLocator(most, steps=STEPS).tick_values(low, high)
