@@ -398,7 +398,7 @@ def test_the_command_measures_what_it_is_asked_for(tmp_path, monkeypatch, capsys
     monkeypatch.setattr(command, "HERE", tmp_path / "benchmarks")
     (tmp_path / "benchmarks").mkdir()
     monkeypatch.setattr(environment, "peers", lambda folder: folder)
-    for benchmark in (vae_training, streaming):
+    for benchmark in command.BENCHMARKS.values():
         monkeypatch.setattr(benchmark, "measure", measure)
     monkeypatch.setattr(sys, "argv", ["benchmarks", "streaming", "--rounds", "2", "--quick"])
     command.main()
@@ -407,12 +407,15 @@ def test_the_command_measures_what_it_is_asked_for(tmp_path, monkeypatch, capsys
     command.main()
     assert [(s.rounds, s.quick, s.peers) for s in seen] == [
         (2, True, tmp_path / ".cache" / "peers"),
-        (vae_training.ROUNDS, False, tmp_path / ".cache" / "peers"),
-        (streaming.ROUNDS, False, tmp_path / ".cache" / "peers"),
+        *(
+            (benchmark.ROUNDS, False, tmp_path / ".cache" / "peers")
+            for benchmark in command.BENCHMARKS.values()
+        ),
     ]
     assert not any(s.folder.exists() for s in seen)
     written = (tmp_path / "benchmarks" / "RESULTS.md").read_text()
-    assert re.findall("^## (.*)", written, re.MULTILINE) == [vae_training.TITLE, streaming.TITLE]
+    titles = [benchmark.TITLE for benchmark in command.BENCHMARKS.values()]
+    assert re.findall("^## (.*)", written, re.MULTILINE) == titles
 
 
 @pytest.mark.parametrize("words", [["nonsense"], ["--rounds", "0"]])

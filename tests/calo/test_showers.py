@@ -87,6 +87,9 @@ def test_files_of_others(tmp_path, options, dtype):
     assert read.dtype == (np.float64 if dtype == "float64" else np.float32)
     assert np.array_equal(read, showers.astype(read.dtype))
     raw(tmp_path / "flat.hdf5", energies, showers)
+    with h5py.File(tmp_path / "flat.hdf5", "a") as plain:
+        plain.attrs["synthetic"] = "who knows"
+    assert ShowerFile(tmp_path / "flat.hdf5").synthetic is None
     assert np.array_equal(ShowerFile(tmp_path / "flat.hdf5").energies, energies)
 
 
@@ -253,6 +256,15 @@ def test_writing_mistakes(tmp_path):
     write(tmp_path / "x.h5", D1, energies[:2], showers[:2], force=True)
     assert len(ShowerFile(tmp_path / "x.h5")) == 2
     assert os.listdir(tmp_path) == ["x.h5"]
+
+
+def test_a_file_that_cannot_be_begun_leaves_nothing(tmp_path):
+    with (
+        pytest.raises(TypeError, match="not JSON serializable"),
+        ShowerWriter(tmp_path / "x.h5", D1, {"about": {1, 2}}),
+    ):
+        pass
+    assert os.listdir(tmp_path) == []
 
 
 def test_no_room(tmp_path):

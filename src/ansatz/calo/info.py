@@ -15,8 +15,10 @@ class Info:
 
     file: ShowerFile
     bytes: int
-    ratio: np.ndarray
-    """E_tot / E_inc of every shower."""
+    ratio: float
+    """The mean of E_tot / E_inc."""
+    spread: float
+    """Its deviation from shower to shower."""
     in_layer: np.ndarray
     """The mean of each layer's part of the deposited energy."""
     sparsity: float
@@ -40,8 +42,8 @@ class Info:
             "layers": len(geometry.ids),
             "dtype": str(self.file.dtype),
             "incident_energy": [float(energies.min()), float(energies.max())],
-            "ratio_mean": float(self.ratio.mean()),
-            "ratio_deviation": float(self.ratio.std()),
+            "ratio_mean": self.ratio,
+            "ratio_deviation": self.spread,
             "layer_fractions": self.in_layer.tolist(),
             "cut": geometry.cut,
             "sparsity": self.sparsity,
@@ -54,19 +56,22 @@ class Info:
 def info(file: ShowerFile, blocks: Iterable[tuple[np.ndarray, np.ndarray]]) -> Info:
     """Sums up the blocks of a file, of whatever size they are."""
     starts = [part.start for part in file.geometry.layers]
-    ratios, layers = [], np.zeros(len(starts))
+    ratios, squares, layers = 0.0, 0.0, np.zeros(len(starts))
     empty, smallest, largest = 0, np.inf, 0.0
     for energies, showers in blocks:
         in_layer = np.add.reduceat(showers, starts, axis=1, dtype=np.float64)
-        ratios.append(in_layer.sum(axis=1) / energies)
+        ratio = in_layer.sum(axis=1) / energies
+        ratios, squares = ratios + float(ratio.sum()), squares + float((ratio**2).sum())
         layers += in_layer.sum(axis=0)
         empty += int(np.count_nonzero(showers < file.geometry.cut))
         smallest = min(smallest, float(showers.min(initial=np.inf, where=showers > 0)))
         largest = max(largest, float(showers.max(initial=0)))
+    mean = ratios / len(file)
     return Info(
         file=file,
         bytes=file.path.stat().st_size,
-        ratio=np.concatenate(ratios),
+        ratio=mean,
+        spread=max(squares / len(file) - mean**2, 0) ** 0.5,
         in_layer=layers / max(layers.sum(), 1e-300),
         sparsity=empty / (len(file) * file.geometry.voxels),
         smallest=smallest if np.isfinite(smallest) else 0.0,

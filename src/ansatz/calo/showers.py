@@ -59,7 +59,8 @@ class ShowerFile:
     @property
     def synthetic(self) -> bool | None:
         """Whether the showers were made up by a program; None where the file does not say."""
-        return self.attributes.get("synthetic")
+        said = self.attributes.get("synthetic")
+        return said if isinstance(said, bool) else None
 
     def blocks(self, size: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Incident energies (m,) and showers (m, voxels), m = `size` but for the last block.

@@ -5,7 +5,8 @@ dE / c² and scale c² GeV, and is shared evenly among the spots of the layer. S
 by the radial profile and evenly into angles.
 
 How many spots fall into each ring is drawn from the closed form of the profile, as numbers and
-not spot by spot: the distribution is the same, and the cost hardly grows with the energy.
+not spot by spot: the distribution is the same, and the cost hardly grows with the energy. NumPy
+draws them, whose samplers are several times as fast as JAX's on a processor.
 """
 
 from dataclasses import dataclass

@@ -5,7 +5,7 @@ import os
 import zlib
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -49,12 +49,22 @@ class ShowerWriter:
         self._pending = Pending(path, force=force)
 
     def __enter__(self) -> "ShowerWriter":
+        self._open_ones = ExitStack()
+        try:
+            with self._pending.said():
+                self._open()
+        except BaseException:
+            self._open_ones.close()
+            raise
+        return self
+
+    def _open(self) -> None:
         import h5py
 
-        with self._pending.said():
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._stream = Lenient(self._pending.temporary, "w+")
-        self._file = h5py.File(self._stream, "w")
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._open_ones.callback(self._pending.clear)
+        self._stream = self._open_ones.enter_context(Lenient(self._pending.temporary, "w+"))
+        self._file = self._open_ones.enter_context(h5py.File(self._stream, "w"))
         for name, value in self.attributes.items():
             plain = isinstance(value, str | bool | int | float)
             self._file.attrs[name] = value if plain else json.dumps(value)
@@ -76,7 +86,7 @@ class ShowerWriter:
         self._pieces = 0
         self._packing: deque[Future[bytes]] = deque()
         self._threads = ThreadPoolExecutor(os.cpu_count() or 1)
-        return self
+        self._open_ones.callback(self._threads.shutdown, cancel_futures=True)
 
     def append(self, energies: np.ndarray, showers: np.ndarray) -> None:
         """Adds incident energies (m,) and their showers (m, voxels), MeV."""
@@ -136,9 +146,6 @@ class ShowerWriter:
                     self._finish()
                     self._pending.complete()
         finally:
-            self._threads.shutdown(cancel_futures=True)
             # What goes wrong on the way hides no earlier error.
             with suppress(OSError, RuntimeError):
-                self._file.close()
-                self._stream.close()
-            self._pending.clear()
+                self._open_ones.close()

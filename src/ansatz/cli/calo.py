@@ -23,7 +23,7 @@ Simulate showers of particles in a calorimeter, say what a file of them holds, c
 features, or judge generated ones by those of a reference.
 """
 
-TOGETHER = 1024
+TOGETHER = 256
 """Showers in memory at a time."""
 
 ShowersPath = Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="FILE")]
@@ -151,7 +151,7 @@ def _rows(told: "FileInfo") -> list[tuple[str, str]]:
         ("geometry", f"{geometry.name}, {geometry.particle}s"),
         ("voxels", f"{geometry.voxels:,} in {len(geometry.ids)} layers"),
         ("E_inc", f"{energies[0]:g} to {energies[-1]:g} MeV{listed}"),
-        ("E_tot / E_inc", f"{told.ratio.mean():.4f} ± {told.ratio.std():.4f}"),
+        ("E_tot / E_inc", f"{told.ratio:.4f} ± {told.spread:.4f}"),
         ("voxel energies", f"{told.smallest:.4g} to {told.largest:.4g} MeV, where not 0"),
         ("empty voxels", f"{told.sparsity:.2%} below {geometry.cut:.4g} MeV"),
         ("most energy", f"in layer {geometry.ids[int(told.in_layer.argmax())]}"),
