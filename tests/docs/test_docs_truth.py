@@ -19,6 +19,9 @@ LARGEST = 150_000
 """Bytes of a picture."""
 
 
+CALO = ("simulate", "info", "features", "evaluate")
+
+
 def text(page):
     return PAGES[page].read_text(encoding="utf-8")
 
@@ -76,7 +79,7 @@ def test_every_option_that_a_page_names_is_there(capsys):
     helps = [[name, "-h"] for name in COMMANDS]
     helps += [["fit", name, "-h"] for name in recipe_names()]
     helps += [["fit", "--resume", "RUN", "-h"], ["data", "info", "-h"]]
-    helps += [["calo", name, "-h"] for name in ("simulate", "info")]
+    helps += [["calo", name, "-h"] for name in CALO]
     helps += [["study", name, "-h"] for name in study_names()]
     for words in helps:
         with suppress(SystemExit):

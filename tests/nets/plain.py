@@ -8,6 +8,7 @@ import scipy.special
 FORMULAS = {
     "tanh": np.tanh,
     "relu": lambda x: np.maximum(x, 0),
+    "leaky_relu": lambda x: np.where(x > 0, x, x / 100),
     # Hendrycks and Gimpel's approximation of x Phi(x)
     "gelu": lambda x: x / 2 * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3))),
     "silu": lambda x: x * scipy.special.expit(x),

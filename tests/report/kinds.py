@@ -5,8 +5,11 @@ import numpy as np
 from ansatz.protocol.figures import (
     Bars,
     Cloud,
+    Counts,
     Curve,
     Curves,
+    Disc,
+    Discs,
     Ellipses,
     Histogram,
     Histograms,
@@ -16,6 +19,7 @@ from ansatz.protocol.figures import (
     Pairs,
     Panel,
     Plane,
+    Ratios,
     Scatter,
 )
 
@@ -65,6 +69,18 @@ def scatter(name, labels, clouds=1, n=100):
         x_label="principal axis 1",
         y_label="principal axis 2",
     )
+
+
+def counted(axis, bins=12, *, log=False, note="S 0.00123", kinds=("reference", "generated")):
+    edges = np.logspace(-2, 5, bins + 1) if log else np.linspace(-30, 30, bins + 1)
+    counts = {kind: rng.poisson(np.linspace(0, 40, bins)) for kind in kinds}
+    return Counts(axis, edges, counts, note, log)
+
+
+def disc(label, angles, rings):
+    values = rng.exponential(size=(angles, rings)) ** 6
+    edges = np.cumsum(np.append(0.0, rng.uniform(1, 50, rings)))
+    return Disc(label, edges, np.where(values < 0.1, 0, values))
 
 
 GREY = rng.uniform(size=(3, 15, 8, 8)).astype(np.float32)
@@ -168,6 +184,40 @@ FIGURES = (
         ),
     ),
     Histograms(**said("single"), panels=(histogram("energy [MeV]"),)),
+    Ratios(
+        **said("ratios"),
+        panels=tuple(counted(f"layer {k}", log=True) for k in range(12)),
+        unit="MeV",
+        log=True,
+    ),
+    Ratios(**said("one-ratio"), panels=(counted("E_tot / E_inc", 100),)),
+    Ratios(
+        **said("nothing-counted"),
+        panels=(
+            counted("layer 1", kinds=("reference",)),
+            Counts("layer 2", np.array([0.0, 0.5, 1.0]), {"reference": np.zeros(2, int)}),
+        ),
+    ),
+    Ratios(
+        **said("three-kinds"),
+        panels=tuple(counted(f"layer {k}", note="", kinds=("a", "b", "c")) for k in range(3)),
+    ),
+    Discs(
+        **said("discs"),
+        rows=tuple(tuple(disc(f"{k}", 16, 9) for k in range(20)) for _ in range(2)),
+        row_labels=("reference", "generated"),
+        unit="MeV",
+    ),
+    Discs(
+        **said("few-discs"),
+        rows=((disc("layer 0", 1, 8), Disc("12", np.array([0.0, 1.0]), np.zeros((1, 1)))),),
+        row_labels=("",),
+    ),
+    Discs(
+        **said("empty-discs"),
+        rows=((Disc("0", np.array([0.0, 1.0]), np.zeros((2, 1))),),),
+        row_labels=("",),
+    ),
     pairs(3),
     pairs(8),
     Matrix(

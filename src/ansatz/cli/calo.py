@@ -1,4 +1,4 @@
-"""`ansatz calo`: showers in calorimeters: simulate them, and say what a file of them holds."""
+"""`ansatz calo`: showers in calorimeters: simulate them, read them, judge them."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
+from ansatz.cli import calo_evaluate
 from ansatz.cli.arguments import Common, parse, say, wants_help
 from ansatz.cli.output import print_json, print_table, watched
 from ansatz.protocol.errors import OptionError, nearest
@@ -15,8 +16,11 @@ if TYPE_CHECKING:
 
 HELP = """usage: ansatz calo simulate [options]
        ansatz calo info FILE [options]
+       ansatz calo features FILE [options]
+       ansatz calo evaluate REFERENCE GENERATED [options]
 
-Simulate showers of particles in a calorimeter, or say what a file of them holds.
+Simulate showers of particles in a calorimeter, say what a file of them holds, compute their
+features, or judge generated ones by those of a reference.
 """
 
 TOGETHER = 256
@@ -75,7 +79,12 @@ def run(words: list[str]) -> int:
         return _simulate(parse(Simulate, rest, "ansatz calo simulate"))
     if name == "info":
         return _info(parse(Info, rest, "ansatz calo info"))
-    raise OptionError(f"There is no command 'calo {name}'. {nearest(name, ['simulate', 'info'])}")
+    if name == "features":
+        return calo_evaluate.features(rest)
+    if name == "evaluate":
+        return calo_evaluate.evaluate(rest)
+    known = ["simulate", "info", "features", "evaluate"]
+    raise OptionError(f"There is no command 'calo {name}'. {nearest(name, known)}")
 
 
 def _simulate(found: Simulate) -> int:

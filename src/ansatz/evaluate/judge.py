@@ -1,6 +1,5 @@
 """The measures that a run's capabilities allow, on events it has not seen."""
 
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,16 +7,9 @@ import numpy as np
 from ansatz.data.dataset import Dataset
 from ansatz.data.statistics import blocks
 from ansatz.evaluate.estimate import weighted_mean
+from ansatz.evaluate.watch import Watch, unseen
 from ansatz.protocol.capabilities import Bound, Codec, Density
 from ansatz.runs.run import Run
-
-Watch = Callable[[Iterator[np.ndarray], int, str], Iterator[np.ndarray]]
-"""Passes on batches of so many events in all, and may show how far they are."""
-
-
-def unseen(batches: Iterator[np.ndarray], total: int, what: str) -> Iterator[np.ndarray]:
-    """Shows nothing."""
-    return batches
 
 
 @dataclass(frozen=True)

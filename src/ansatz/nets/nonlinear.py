@@ -1,6 +1,7 @@
 """What stands between the linear maps of every net."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Literal
 
 import equinox as eqx
@@ -15,13 +16,15 @@ from ansatz.protocol.errors import OptionError, nearest
 ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
     "tanh": jnp.tanh,
     "relu": jax.nn.relu,
+    "leaky_relu": partial(jax.nn.leaky_relu, negative_slope=0.01),
     "gelu": jax.nn.gelu,
     "silu": jax.nn.silu,
     "softplus": jax.nn.softplus,
 }
 
-RECTIFIERS = ("relu", "gelu", "silu")
-"""Activations that let through one half of what is symmetric about zero."""
+RECTIFIERS = {"relu": 0.0, "leaky_relu": 0.01, "gelu": 0.0, "silu": 0.0}
+"""Activations that let through one half of what is symmetric about zero, and the slope that the
+other half has far from it."""
 
 Normalise = Literal["none", "layer"]
 
@@ -42,9 +45,10 @@ class Nonlinear(eqx.Module):
 
     @property
     def gain(self) -> float:
-        """How much larger weights before it start: by sqrt(2) where half a signal's variance is
-        lost in it (He et al., 2015)."""
-        return 2**0.5 if self.activation in RECTIFIERS else 1.0
+        """How much larger weights before it start: by sqrt(2 / (1 + s^2)) where half a signal
+        keeps only the slope s (He et al., 2015)."""
+        slope = RECTIFIERS.get(self.activation)
+        return 1.0 if slope is None else (2 / (1 + slope**2)) ** 0.5
 
     def __call__(
         self,

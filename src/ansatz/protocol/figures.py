@@ -264,6 +264,90 @@ class Histograms(Figure):
         )
 
 
+@dataclass(frozen=True, eq=False)
+class Counts:
+    """How many events of each kind fell into the bins between `edges`; the reference is first."""
+
+    axis: str
+    edges: np.ndarray
+    counts: dict[str, np.ndarray]
+    note: str = ""
+    """A few letters about the difference."""
+    log: bool = False
+    """Whether the bins are even in the logarithm."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Ratios(Figure):
+    """Histograms, each with what the other kinds are of the reference below it."""
+
+    panels: tuple[Counts, ...]
+    unit: str = ""
+    """Of what is on the axes."""
+    log: bool = False
+    """Whether how often spans orders of magnitude."""
+
+    def table(self) -> Table:
+        labels = tuple(self.panels[0].counts)
+        return Table(
+            ("axis", "from", "to", *labels),
+            (
+                (panel.axis, *row)
+                for panel in self.panels
+                for row in zip(
+                    panel.edges[:-1],
+                    panel.edges[1:],
+                    *(panel.counts[label] for label in labels),
+                    strict=True,
+                )
+            ),
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Disc:
+    """A circle cut into rings and angles: values (angles, rings), angles from -pi on."""
+
+    label: str
+    r_edges: np.ndarray
+    values: np.ndarray
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Discs(Figure):
+    """Rows of discs that belong together, on one logarithmic scale; what is not positive is blank.
+
+    Rings are drawn equally wide.
+    """
+
+    rows: tuple[tuple[Disc, ...], ...]
+    row_labels: tuple[str, ...]
+    unit: str = ""
+
+    @property
+    def limits(self) -> tuple[float, float]:
+        """The ends of the scale: the largest value, and the least or a millionth of it."""
+        values = np.concatenate([disc.values.ravel() for row in self.rows for disc in row])
+        values = values[values > 0]
+        if not len(values):
+            return 0.1, 1.0
+        high = float(values.max())
+        return max(float(values.min()), 1e-6 * high), high
+
+    def table(self) -> Table:
+        def rows() -> Iterable[tuple[Any, ...]]:
+            for label, row in zip(self.row_labels, self.rows, strict=True):
+                for disc in row:
+                    angles = np.linspace(-np.pi, np.pi, len(disc.values) + 1)
+                    for a, ring in enumerate(disc.values):
+                        for b, value in enumerate(ring):
+                            ends = disc.r_edges[b], disc.r_edges[b + 1]
+                            yield label, disc.label, angles[a], angles[a + 1], *ends, value
+
+        name = f"value [{self.unit}]" if self.unit else "value"
+        return Table(("row", "disc", "angle from", "angle to", "r from", "r to", name), rows())
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Pairs(Figure):
     """Densities of every pair of axes, of one kind of events below the diagonal, of another above.

@@ -4,11 +4,13 @@
 from ansatz.report import (  # noqa: F401
     bars,
     curves,
+    discs,
     ellipses,
     histograms,
     images,
     matrix,
     pairs,
+    ratios,
     scatter,
 )
 from ansatz.report.draw import draw

@@ -47,12 +47,34 @@ section {{ margin-top: 56px; }}
   border-bottom: 1px solid var(--line); break-inside: avoid; font-size: 14px; }}
 .facts dd {{ margin: 0; text-align: right; overflow-wrap: anywhere; }}
 .facts .own dd {{ font-weight: 600; }}
+.grid {{ margin: 0 0 48px; }}
+.grid p {{ font-size: 14px; max-width: 62em; color: var(--soft); }}
+.grid .wide {{ overflow-x: auto; }}
+.grid table {{ border-collapse: collapse; font-size: 13px; white-space: nowrap;
+  font-variant-numeric: tabular-nums; }}
+.grid th, .grid td {{ text-align: left; font-weight: 400; padding: 4px 14px 4px 0;
+  border-bottom: 1px solid var(--line); }}
+.grid .words {{ white-space: normal; min-width: 18em; }}
+.grid thead th {{ color: var(--soft); vertical-align: bottom; }}
+.grid .own th, .grid .own td {{ font-weight: 600; }}
 @media (max-width: 800px) {{ .figures {{ grid-template-columns: 1fr; }}
   figure.half {{ grid-column: 1 / -1; }} }}
 @media (max-width: 640px) {{ main {{ padding: 24px 20px 48px; }} h1 {{ font-size: 24px; }}
   figure svg.wide {{ display: none; }} figure svg.narrow {{ display: block; }}
  }}
 """
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A table under a header, words in its first column."""
+
+    title: str
+    caption: str
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    own: int = 0
+    """So many of the first rows are what the page is about."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +89,7 @@ class Page:
     folder: str
     """Where the figures' files are; empty if there are none."""
     tables: dict[str, list[Fact]]
+    grids: tuple[Grid, ...] = ()
 
     def html(self) -> str:
         """The whole file."""
@@ -75,6 +98,7 @@ class Page:
             said = "".join(f"<p>{escape(sentence)}</p>" for sentence in self.missing)
             body.append(f'<div class="missing" role="note">{said}</div>')
         body.append(f'<dl class="merits">{"".join(map(_merit, self.merits))}</dl>')
+        body += map(_grid, self.grids)
         if self.figures:
             shown = "\n".join(self._figure(rendering) for rendering in self.figures)
             body.append(f'<div class="figures">\n{shown}\n</div>')
@@ -104,6 +128,25 @@ class Page:
             f'<figure id="{figure.name}"{half}><figcaption><h2>{escape(figure.title)}</h2>'
             f"<p>{escape(figure.caption)}</p></figcaption>{wide}{narrow}{files}</figure>"
         )
+
+
+def _grid(grid: Grid) -> str:
+    head = "".join(f'<th scope="col">{escape(cell)}</th>' for cell in grid.header)
+    rows = []
+    for k, (name, *cells) in enumerate(grid.rows):
+        own = ' class="own"' if k < grid.own else ""
+        shown = "".join(
+            f'<td class="words">{escape(cell)}</td>'
+            if len(cell) > 30
+            else f"<td>{escape(cell)}</td>"
+            for cell in cells
+        )
+        rows.append(f'<tr{own}><th scope="row">{escape(name)}</th>{shown}</tr>')
+    return (
+        f'<section class="grid"><h2>{escape(grid.title)}</h2><p>{escape(grid.caption)}</p>'
+        f'<div class="wide"><table><thead><tr>{head}</tr></thead>'
+        f"<tbody>{''.join(rows)}</tbody></table></div></section>"
+    )
 
 
 def _merit(fact: Fact) -> str:

@@ -89,9 +89,28 @@ def inline(svg: str, prefix: str) -> str:
     rest = re.sub(r' transform="rotate\(-?0 [^"]*"', "", rest)
     rest = re.sub(r" *font-family: [^;]*;", "", rest)
     rest = rest.replace(INK, "currentColor").replace(PAPER, "var(--paper)")
+    # Paths to a hundredth of a pixel: the rest would be most of a page's bytes.
+    rest = re.sub(r'(?<= d=")[^"]*', lambda m: _shortened(m[0]), rest)
     rest = re.sub(r">\s+<", "><", rest)
     rest = re.sub(r"(?<=[\d.])\s*\n(?=[LMCQz])", "", rest)
     return f'<svg viewBox="{box[1]}" style="max-width:{wide}px">{rest.strip()}'
+
+
+def _shortened(path: str) -> str:
+    """The path with every number to a hundredth, and straight steps along one axis as such."""
+    steps = re.findall(r"([A-Za-z])([^A-Za-z]*)", path)
+    words: list[str] = []
+    at: tuple[str, ...] = ("", "")
+    for letter, rest in steps:
+        numbers = [f"{float(word):.2f}".rstrip("0").rstrip(".") for word in rest.split()]
+        if letter == "L" and at[1] == numbers[1]:
+            words.append(f"H{numbers[0]}")
+        elif letter == "L" and at[0] == numbers[0]:
+            words.append(f"V{numbers[1]}")
+        else:
+            words.append(letter + " ".join(numbers))
+        at = tuple(numbers[-2:]) if numbers else ("", "")
+    return "".join(words)
 
 
 def _svg(canvas: Canvas) -> str:

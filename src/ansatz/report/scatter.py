@@ -12,11 +12,10 @@ from matplotlib.lines import Line2D
 
 from ansatz.protocol.figures import Cloud, Labels, Scatter
 from ansatz.report.draw import draw
-from ansatz.report.style import COLOURS, HALF, LETTER, PAPER, SCALE, SMALL, legend, panels
+from ansatz.report.style import COLOURS, GREY, HALF, LETTER, PAPER, SCALE, SMALL, legend, panels
 
 MARKERS = ("o", "^", "s", "D")
 """Categories beyond the palette repeat its colours in another shape."""
-GREY = COLOURS[6]
 """Of points without a label beside others that have one."""
 LEAST, LARGEST = 250.0, 400.0
 MOST_NAMED = 20

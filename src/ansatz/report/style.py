@@ -31,6 +31,9 @@ COLOURS = (
 """The palette of Okabe and Ito (2008), with a grey for its black and its yellow made darker, so
 that all are seen on white and on black. The data come first, the model second."""
 
+GREY = COLOURS[6]
+"""For what is no kind of its own."""
+
 SCALE = ("viridis", 0.12, 0.92)
 """A perceptually uniform map for numbers, without the ends that vanish on white or on black."""
 

@@ -8,13 +8,12 @@ from ansatz.protocol.errors import OptionError
 from ansatz.protocol.figures import Figure
 from ansatz.report import facts
 from ansatz.report.evidence import Evidence, gather
+from ansatz.report.files import FIGURES, write_figures
 from ansatz.report.history import history
 from ansatz.report.page import Page
 from ansatz.report.rendering import FORMATS, Rendering, render
 from ansatz.runs.files import unwritable, write_atomic
 from ansatz.runs.run import Run
-
-FIGURES = "figures"
 
 
 @dataclass(frozen=True)
@@ -98,11 +97,4 @@ def _write_figures(folder: Path, renderings: list[Rendering]) -> dict[str, dict[
                     file.unlink()
     except OSError as error:
         raise unwritable(folder, error) from error
-    written = {}
-    for rendering in renderings:
-        written[rendering.figure.name] = {
-            form: folder / f"{rendering.figure.name}.{form}" for form in FORMATS
-        }
-        for form, file in written[rendering.figure.name].items():
-            write_atomic(file, rendering.files[form])
-    return written
+    return write_figures(folder, renderings)

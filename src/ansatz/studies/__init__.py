@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 _STUDIES = {
     "em-monotone": "ansatz.studies.em_monotone:EMMonotoneStudy",
+    "calo-spoiling": "ansatz.studies.calo_spoiling:CaloSpoilingStudy",
     "linear-gaussian": "ansatz.studies.linear_gaussian:LinearGaussianStudy",
 }
 

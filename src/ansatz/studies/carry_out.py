@@ -8,9 +8,10 @@ from pathlib import Path
 
 import tomli_w
 
-from ansatz.evaluate.judge import Watch, unseen
+from ansatz.evaluate.watch import Watch, unseen
 from ansatz.protocol.errors import OptionError, RunError
-from ansatz.report.rendering import Rendering, render
+from ansatz.report.files import FIGURES, write_figures
+from ansatz.report.rendering import render
 from ansatz.runs.files import unwritable, write_atomic
 from ansatz.runs.folder import RunFolder
 from ansatz.runs.record import NAME as RECIPE
@@ -24,7 +25,6 @@ RECORD = "study.toml"
 """Written first, it tells the folder of a study from any other."""
 CLAIMS = "claims.json"
 """Written last, it tells a study that was carried out from one that was stopped."""
-FIGURES = "figures"
 
 
 def carry_out(
@@ -59,7 +59,7 @@ def carry_out(
             seed=seed,
             claims=findings.claims,
             runs=tuple(sorted(path.parent for path in folder.glob(f"*/{RECIPE}"))),
-            figures=_write_figures(folder / FIGURES, renderings),
+            figures=write_figures(folder / FIGURES, renderings),
             page=folder / "report.html",
         )
         write_atomic(outcome.page, page(outcome, renderings, FIGURES).encode())
@@ -92,17 +92,3 @@ def _check_replaceable(folder: Path, force: bool) -> None:
         raise RunError(f"{folder} is the folder you are in; give --out the name of a new one.")
     if not folder.is_dir() or not ((folder / RECORD).exists() or not any(folder.iterdir())):
         raise RunError(f"{folder} exists and is no study; it will not be replaced.")
-
-
-def _write_figures(folder: Path, renderings: tuple[Rendering, ...]) -> dict[str, dict[str, Path]]:
-    try:
-        folder.mkdir()
-    except OSError as error:
-        raise unwritable(folder, error) from error
-    written = {}
-    for rendering in renderings:
-        name = rendering.figure.name
-        written[name] = {form: folder / f"{name}.{form}" for form in rendering.files}
-        for form, file in written[name].items():
-            write_atomic(file, rendering.files[form])
-    return written

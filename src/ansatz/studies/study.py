@@ -9,7 +9,7 @@ import numpy as np
 
 from ansatz import api
 from ansatz.data.write import Writer
-from ansatz.evaluate.judge import Watch, unseen
+from ansatz.evaluate.watch import Watch, unseen
 from ansatz.protocol.figures import Figure
 from ansatz.runs.ensemble import Ensemble
 from ansatz.runs.run import Run

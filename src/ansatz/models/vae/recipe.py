@@ -52,7 +52,7 @@ class VAERecipe(Optimiser, Recipe):
     them."""
     circular: bool = False
     """Whether an image goes on at its other side, as on a torus."""
-    activation: Literal["tanh", "relu", "gelu", "silu", "softplus"] = "gelu"
+    activation: Literal["tanh", "relu", "leaky_relu", "gelu", "silu", "softplus"] = "gelu"
     """The function between layers."""
     dropout: float = 0.0
     """Fraction of hidden units silenced in training."""

@@ -1,0 +1,26 @@
+"""Figures as files of their own, beside a page."""
+
+from pathlib import Path
+
+from ansatz.report.rendering import Rendering
+from ansatz.runs.files import unwritable, write_atomic
+
+FIGURES = "figures"
+"""The folder that they are in."""
+
+
+def write_figures(
+    folder: Path, renderings: tuple[Rendering, ...] | list[Rendering]
+) -> dict[str, dict[str, Path]]:
+    """Each figure in each format; the paths by its name and the format."""
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError as error:
+        raise unwritable(folder, error) from error
+    written: dict[str, dict[str, Path]] = {}
+    for rendering in renderings:
+        name = rendering.figure.name
+        written[name] = {form: folder / f"{name}.{form}" for form in rendering.files}
+        for form, file in written[name].items():
+            write_atomic(file, rendering.files[form])
+    return written
