@@ -158,7 +158,9 @@ def pca(events, latent):
     batch = batch_of(events)
     update = recipe.update(spec)
     state = update.initial(
-        recipe.initialise(recipe.build(spec, stream(0, Stream.PARAMETERS)), batch)
+        recipe.initialise(
+            recipe.build(spec, stream(0, Stream.PARAMETERS)), batch, jax.random.key(1)
+        )
     )
     state = update(state, batch, jnp.asarray(0), stream(0, Stream.STEPS))[0]
     reference = Reference(latent).fit(events.reshape(len(events), -1))

@@ -281,7 +281,7 @@ def test_the_decoder_starts_at_the_mean_of_the_events(likelihood):
     spec = Spec(shape=(2, 3), **KINDS["unit"])
     events = jax.random.uniform(jax.random.key(1), (500, 2, 3)) * 0.5 + 0.2
     batch = Batch(events, None, jnp.ones(500), jnp.asarray(500.0))
-    model = recipe.initialise(recipe.build(spec, jax.random.key(0)), batch)
+    model = recipe.initialise(recipe.build(spec, jax.random.key(0)), batch, jax.random.key(1))
     # With its weights at zero the last layer gives its bias alone.
     silent = eqx.tree_at(
         lambda m: m.decoder.net.layers[-1].weight, model, replace_fn=jnp.zeros_like

@@ -139,7 +139,7 @@ def test_the_encoder_sees_logarithms_and_single_categories(mixed):
     ).astype(np.float32)
     ones = jnp.ones(500)
     batch = Batch(jnp.asarray(events), None, ones, jnp.array(500.0))
-    view = recipe.initialise(model, batch).view
+    view = recipe.initialise(model, batch, jax.random.key(1)).view
     shown = np.asarray(jax.vmap(view)(events))
     logs = np.log1p(events[:, [1, 3]])
     expected = np.concatenate(

@@ -20,6 +20,7 @@ COMMANDS = {
     "report": "draw a run: a page to look at, and every figure",
     "study": "find a published result again: data, fits, and claims with verdicts",
     "models": "list the recipes and what their models can do",
+    "calo": "simulate showers in a calorimeter, or say what a file of them holds",
     "data": "list embedded data, or say what a file holds",
 }
 

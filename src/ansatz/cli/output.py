@@ -3,9 +3,9 @@
 import json
 import math
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from rich.console import Console
@@ -14,6 +14,8 @@ from rich.progress import Progress
 from ansatz.data.write import Writer
 
 SECONDS_BETWEEN_LINES = 10.0
+
+Batch = TypeVar("Batch")
 
 
 def print_json(content: dict[str, Any]) -> None:
@@ -51,8 +53,13 @@ def write_batches(
 
 
 def watched(
-    batches: Iterator[np.ndarray], total: int, verb: str, *, quiet: bool = False
-) -> Iterator[np.ndarray]:
+    batches: Iterator[Batch],
+    total: int,
+    verb: str,
+    *,
+    quiet: bool = False,
+    count: Callable[[Any], int] = len,
+) -> Iterator[Batch]:
     """Pass batches on: with a bar on a terminal, elsewhere with a line every some seconds."""
     console = Console(stderr=True, highlight=False)
     if quiet:
@@ -61,13 +68,13 @@ def watched(
         with Progress(console=console, transient=True) as bar:
             task = bar.add_task(verb, total=total)
             for batch in batches:
-                bar.advance(task, len(batch))
+                bar.advance(task, count(batch))
                 yield batch
     else:
         done, started = 0, time.monotonic()
         said = started
         for batch in batches:
-            done += len(batch)
+            done += count(batch)
             now = time.monotonic()
             if now - said > SECONDS_BETWEEN_LINES:
                 left = (now - started) * (total - done) / done

@@ -16,6 +16,8 @@ class Reconstruct(Output):
     """The events: a file, a folder or a name."""
     fill: bool = False
     """Leave what is known as it is and fill in only what is missing."""
+    draw: bool = False
+    """With --fill: draw what is missing given the rest, in place of its mean."""
 
 
 def run(words: list[str]) -> int:
@@ -24,10 +26,12 @@ def run(words: list[str]) -> int:
     from ansatz.runs.load import load
 
     fitted = load(found.run)
-    dataset = fitted.read(found.data)
+    dataset = fitted.read(found.data, holes=found.fill)
     out = found.out or found.run / ("filled.npy" if found.fill else "reconstructions.npy")
     write_batches(
-        fitted.reconstruct_batches(dataset, seed=found.seed, fill=found.fill),
+        fitted.reconstruct_batches(
+            dataset, seed=found.seed, fill=found.fill, draw=found.draw
+        ),
         out,
         total=len(dataset),
         names=tuple(column.name for column in fitted.record.event_columns),

@@ -1,15 +1,15 @@
 """Files that grow by batches of events: npy, npz, csv and HDF5."""
 
 import csv
-import io
 import os
 import zipfile
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.lib import format as npy
+
+from ansatz.data.lenient import Lenient
 
 
 class AbstractFile(ABC):
@@ -109,7 +109,7 @@ class Hdf5(AbstractFile):
     def __init__(self, path: Path, shape: tuple[int, ...], dtype: np.dtype, key: str) -> None:
         import h5py
 
-        self.stream = _Lenient(path, "w+")
+        self.stream = Lenient(path, "w+")
         self.file = h5py.File(self.stream, "w")
         rows = max(1, (1 << 20) // max(1, dtype.itemsize * int(np.prod(shape))))
         self.dataset = self.file.create_dataset(
@@ -131,35 +131,3 @@ class Hdf5(AbstractFile):
     def abandon(self) -> None:
         self.file.close()
         self.stream.close()
-
-
-class _Lenient(io.FileIO):
-    """A file that keeps the first error of writing for `check` and ignores what follows.
-
-    The HDF5 library crashes the process if a file is closed after a write has failed, as on a
-    full disk; so it must not see that.
-    """
-
-    error: OSError | None = None
-
-    def write(self, data: Any, /) -> int:
-        rest = memoryview(data).cast("B")
-        size = len(rest)
-        try:
-            while self.error is None and len(rest):
-                rest = rest[super().write(rest) :]
-        except OSError as error:
-            self.error = error
-        return size
-
-    def truncate(self, size: int | None = None, /) -> int:
-        try:
-            return super().truncate(size)
-        except OSError as error:
-            self.error = self.error or error
-            return self.tell() if size is None else size
-
-    def check(self) -> None:
-        """Raises the error, if there was one."""
-        if self.error is not None:
-            raise self.error

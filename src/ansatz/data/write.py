@@ -4,10 +4,7 @@ A file appears under its name only when it is complete: until then it has a temp
 the same folder.
 """
 
-import errno
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -15,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ansatz.data.growing import AbstractFile, Csv, Hdf5, Npy, Npz
+from ansatz.data.pending import Pending
 from ansatz.protocol.errors import DataError
 
 SUFFIXES = (".npy", ".npz", ".csv", ".h5")
@@ -38,7 +36,7 @@ class Writer:
         force: bool = False,
     ) -> None:
         self.path, self.shape, self.dtype = Path(path), tuple(shape), np.dtype(dtype)
-        self.key, self.force = key, force
+        self.key = key
         if self.path.suffix not in SUFFIXES:
             raise DataError(
                 f"{path}: the suffix tells the format and must be one of {', '.join(SUFFIXES)}."
@@ -47,11 +45,10 @@ class Writer:
         if names and len(names) != size:
             raise DataError(f"{path}: {len(names)} names for events of {size} numbers.")
         self.names = names or tuple(f"x{j}" for j in range(size))
-        self.temporary = self.path.with_name(f".{self.path.name}.{os.getpid()}.partial")
-        self._refuse_existing()
+        self._pending = Pending(path, force=force)
 
     def __enter__(self) -> "Writer":
-        with self._said():
+        with self._pending.said():
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._format = self._open()
         return self
@@ -59,13 +56,13 @@ class Writer:
     def _open(self) -> AbstractFile:
         match self.path.suffix:
             case ".npy":
-                return Npy(self.temporary, self.shape, self.dtype)
+                return Npy(self._pending.temporary, self.shape, self.dtype)
             case ".npz":
-                return Npz(self.temporary, self.shape, self.dtype, self.key)
+                return Npz(self._pending.temporary, self.shape, self.dtype, self.key)
             case ".csv":
-                return Csv(self.temporary, self.dtype, self.names)
+                return Csv(self._pending.temporary, self.dtype, self.names)
             case _:
-                return Hdf5(self.temporary, self.shape, self.dtype, self.key)
+                return Hdf5(self._pending.temporary, self.shape, self.dtype, self.key)
 
     def append(self, batch: np.ndarray) -> None:
         """Adds events (m, *shape), converted to the file's type."""
@@ -74,7 +71,7 @@ class Writer:
             raise DataError(
                 f"{self.path}: events of shape {batch.shape[1:]} where {self.shape} are written."
             )
-        with self._said():
+        with self._pending.said():
             self._format.append(batch)
 
     def __exit__(
@@ -85,11 +82,9 @@ class Writer:
     ) -> None:
         try:
             if kind is None:
-                with self._said():
+                with self._pending.said():
                     self._format.finish()
-                    # Someone may have written the file in the meantime.
-                    self._refuse_existing()
-                    self.temporary.replace(self.path)
+                    self._pending.complete()
         finally:
             self._clear()
 
@@ -97,23 +92,4 @@ class Writer:
         """Leaves no temporary file; what goes wrong on the way hides no earlier error."""
         with suppress(OSError, RuntimeError):
             self._format.abandon()
-        self.temporary.unlink(missing_ok=True)
-
-    def _refuse_existing(self) -> None:
-        if self.path.is_dir():
-            raise DataError(f"{self.path} is a folder; name a file with --out.")
-        if self.path.exists() and not self.force:
-            raise DataError(f"{self.path} exists; use --force to replace it or another --out.")
-
-    @contextmanager
-    def _said(self) -> Iterator[None]:
-        """Says in a sentence why the file system did not take the file."""
-        try:
-            yield
-        except (OSError, RuntimeError) as error:
-            full = getattr(error, "errno", None) == errno.ENOSPC or "No space left" in str(error)
-            reason = "the disk is full" if full else getattr(error, "strerror", None) or str(error)
-            raise DataError(
-                f"{self.path} could not be written: {reason}. Nothing is left under that name; "
-                "make room or choose another --out."
-            ) from None
+        self._pending.clear()

@@ -11,6 +11,8 @@ from ansatz.protocol.errors import OptionError, nearest
 from ansatz.protocol.recipe import Recipe
 
 _BUILT_IN = {
+    "kmeans": "ansatz.models.mixture:KMeansRecipe",
+    "mixture": "ansatz.models.mixture:MixtureRecipe",
     "pca": "ansatz.models.reduce:PCARecipe",
     "vae": "ansatz.models.vae:VAERecipe",
 }

@@ -11,6 +11,8 @@ from typing import Any, Literal, TypeAlias
 import equinox as eqx
 from jaxtyping import Array, Bool, Float, PRNGKeyArray, PyTree, Shaped
 
+from ansatz.protocol.source import Masked
+
 Event: TypeAlias = PyTree[Shaped[Array, "..."]]
 Condition = Float[Array, " condition"] | None
 Scalar = Float[Array, ""]
@@ -112,6 +114,20 @@ class CodeSampler(eqx.Module):
         """One code, to be decoded."""
 
 
+class Completer(eqx.Module):
+    """Knows p(x_m | x_o, c) exactly: what is missing of an event, given what was observed of it."""
+
+    @abstractmethod
+    def complete(self, event: Masked, condition: Condition = None) -> Event:
+        """The event with what is missing as it is expected: E[x_m | x_o, c]."""
+
+    @abstractmethod
+    def draw_missing(
+        self, key: PRNGKeyArray, event: Masked, condition: Condition = None
+    ) -> Event:
+        """The event with what is missing drawn: x_m ~ p(x_m | x_o, c)."""
+
+
 CAPABILITIES: dict[str, type[eqx.Module]] = {
     "sample": Sampler,
     "log_prob": Density,
@@ -120,6 +136,7 @@ CAPABILITIES: dict[str, type[eqx.Module]] = {
     "encode": Codec,
     "decode": Codec,
     "sample_code": CodeSampler,
+    "complete": Completer,
 }
 
 

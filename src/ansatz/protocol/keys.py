@@ -21,6 +21,7 @@ class Stream(IntEnum):
     STEPS = 2
     VALIDATION = 3
     USE = 4
+    START = 5
 
 
 def stream(seed: int, which: Stream) -> PRNGKeyArray:

@@ -73,6 +73,8 @@ class Recipe(Settings, ABC):
     """The parts that a user may replace by an `equinox.Module` of their own, in Python."""
     takes_missing: ClassVar[bool] = False
     """Whether it learns from events of which some numbers are missing."""
+    takes_negative: ClassVar[bool] = True
+    """Whether it learns from events with negative weights."""
 
     preprocess: tuple[str, ...] = ("auto",)
     """Steps between the data and the model: scale, standardise, logit, log1p, dequantise,
@@ -121,9 +123,13 @@ class Recipe(Settings, ABC):
         """The columns that no step of the preprocessing may touch."""
         return ()
 
-    def initialise(self, model: Any, batch: Batch) -> Any:
+    def initialise(self, model: Any, batch: Batch, key: PRNGKeyArray) -> Any:
         """The model with what depends on data set from a first, large batch of events."""
         return model
+
+    def remarks(self, model: Any, spec: Spec) -> tuple[str, ...]:
+        """What whoever fitted the model should be warned of, each in a sentence or two."""
+        return ()
 
     def figures(self, model: Any, subject: Subject) -> tuple[Figure, ...]:
         """What only this family knows to show of a model, as arrays and labels."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from jaxtyping import Array, Float
 
@@ -24,3 +25,5 @@ class Subject:
     """What codes that belong to no event are decoded under."""
     given: str
     """The same in words, to end a sentence; empty without a condition."""
+    history: tuple[dict[str, Any], ...] = ()
+    """The metrics of the fit, epoch by epoch."""

@@ -13,10 +13,14 @@ Step = Int[Array, ""]
 
 
 class Score(NamedTuple):
-    """The validation metric that says which model is best, and which way is better."""
+    """The validation metric that says which model is best, and which way is better.
+
+    One counts as better than the best so far if it is so by more than `least`.
+    """
 
     metric: str
     better: Literal["lower", "higher"] = "lower"
+    least: float = 0.0
 
 
 class AbstractUpdate(eqx.Module):

@@ -174,6 +174,9 @@ def _train(
     runs = book.close(state, finished=finished)
     if watcher is not None:
         watcher.end(chunk, finished)
+    recipe, spec = fitting.record.recipe, fitting.record.spec
+    for remark in dict.fromkeys(r for run in runs for r in recipe.remarks(run.model, spec)):
+        warnings.warn(remark, UserWarning, stacklevel=4)
     if fitting.record.members == 1:
         return runs[0]
     return Ensemble(tuple(runs), None if folder is None else folder.path)

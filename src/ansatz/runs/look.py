@@ -50,6 +50,7 @@ def look(
         batch=batch,
         condition=run.pipeline.given(first),
         given="" if rows is None else f", given {_in_words(run, rows[0])}",
+        history=tuple(run.history),
     )
     return (*figures(seen), *run.record.recipe.figures(run.model, subject))
 

@@ -11,7 +11,7 @@ from jaxtyping import Array, PRNGKeyArray
 from ansatz.data.batch import make_batch
 from ansatz.data.conditions import ConditionEncoder
 from ansatz.data.preprocessing import Preprocessing
-from ansatz.protocol.capabilities import Density
+from ansatz.protocol.capabilities import Completer, Density
 from ansatz.protocol.source import Batch
 
 
@@ -72,8 +72,22 @@ def reconstruct(pipeline: Pipeline, key: PRNGKeyArray, row: Array | None, event:
 
 
 def fill(pipeline: Pipeline, key: PRNGKeyArray, row: Array | None, event: Array) -> Array:
-    """A raw event, what is missing of it as its own code expects it."""
-    return jnp.where(jnp.isnan(event), reconstruct(pipeline, key, row, event), event)
+    """A raw event, what is missing of it as expected: given the rest, or by its own code."""
+    if isinstance(pipeline.model, Completer):
+        prepared, _ = pipeline.preprocessing.forward(event, key)
+        completed = pipeline.model.complete(prepared, pipeline.given(row))
+        expected = pipeline.preprocessing.inverse(completed)
+    else:
+        expected = reconstruct(pipeline, key, row, event)
+    return jnp.where(jnp.isnan(event), expected, event)
+
+
+def draw_missing(pipeline: Pipeline, key: PRNGKeyArray, row: Array | None, event: Array) -> Array:
+    """A raw event, what is missing of it drawn given the rest."""
+    key_event, key_model = jax.random.split(key)
+    prepared, _ = pipeline.preprocessing.forward(event, key_event)
+    drawn = pipeline.model.draw_missing(key_model, prepared, pipeline.given(row))
+    return jnp.where(jnp.isnan(event), pipeline.preprocessing.inverse(drawn), event)
 
 
 class LogLikelihood(eqx.Module):

@@ -25,7 +25,7 @@ from ansatz.data.statistics import survey
 from ansatz.data.stored import SHARE
 from ansatz.data.streamed import source_of
 from ansatz.protocol.errors import OptionError, RunError, nearest
-from ansatz.protocol.keys import Stream, streams
+from ansatz.protocol.keys import Keys, Stream, streams
 from ansatz.protocol.recipe import Recipe, Spec
 from ansatz.protocol.source import AbstractSource
 from ansatz.runs.arrays import fill
@@ -91,6 +91,11 @@ def first(
             f"{recipe.kind} cannot learn from events with missing numbers: leave these events "
             "out, or fit a recipe that can, such as vae."
         )
+    if dataset.weights is not None and dataset.weights.min() < 0 and not recipe.takes_negative:
+        raise OptionError(
+            f"{recipe.kind} cannot learn from events with negative weights, and {dataset.name} has "
+            f"{np.sum(dataset.weights < 0):,}: leave these events out, or learn without --weights."
+        )
     train, _, _ = split(dataset, recipe.validation, recipe.test, recipe.seed)
     encoder = fit_conditions(
         dataset.condition_columns,
@@ -136,20 +141,17 @@ def first(
     opening = _batches(record, pipeline, dataset, train[:FIRST_BATCH], FIRST_BATCH)
 
     @eqx.filter_jit
-    def initial(opening: AbstractSource, loaded: Any, key_model: Any, key_batch: Any) -> Any:
-        def one(key_model: Any, key_batch: Any) -> Any:
+    def initial(opening: AbstractSource, loaded: Any, keys: tuple[Keys, ...]) -> Any:
+        def one(key_model: Any, key_batch: Any, key_start: Any) -> Any:
             model = recipe.build(spec, key_model, **nets)
             batch, _ = opening.draw(None, loaded, model, jnp.int32(0), key_batch)
-            return recipe.initialise(model, batch)
+            return recipe.initialise(model, batch, key_start)
 
-        return (eqx.filter_vmap(one) if key_model.ndim else one)(key_model, key_batch)
+        return (eqx.filter_vmap(one) if keys[0].ndim else one)(*keys)
 
-    model = initial(
-        opening,
-        opening.load(0),
-        streams(recipe.seed, Stream.PARAMETERS, recipe.seeds),
-        streams(recipe.seed, Stream.FIRST_BATCH, recipe.seeds),
-    )
+    purposes = (Stream.PARAMETERS, Stream.FIRST_BATCH, Stream.START)
+    keys = tuple(streams(recipe.seed, purpose, recipe.seeds) for purpose in purposes)
+    model = initial(opening, opening.load(0), keys)
     if start is not None:
         model = _weights_of(start, model, recipe.seeds)
     pipeline = Pipeline(model, preprocessing, encoder)

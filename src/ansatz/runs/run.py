@@ -1,10 +1,11 @@
 """A fitted model with all that stands between it and the data as they are."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -20,6 +21,7 @@ from ansatz.protocol.capabilities import (
     Bound,
     Codec,
     CodeSampler,
+    Completer,
     Density,
     Evidence,
     Sampler,
@@ -61,9 +63,16 @@ class Run:
         """The names of the model's capabilities."""
         return capabilities(type(self.model))
 
-    def read(self, data: Any) -> Dataset:
-        """The data as this run reads them: its columns, its categories, its event shape."""
-        dataset = read(data, self.record.options)
+    def read(self, data: Any, *, holes: bool = False) -> Dataset:
+        """The data as this run reads them: its columns, its categories, its event shape.
+
+        With `holes` NaN is a number that was not observed, if the model knows what to make of it,
+        even if none was missing of the events that it was fitted to.
+        """
+        options = self.record.options
+        if holes and isinstance(self.model, Completer):
+            options = replace(options, missing="nan")
+        dataset = read(data, options)
         if dataset.shape != self.record.spec.shape:
             raise DataError(
                 f"{dataset.name} has events of shape {dataset.shape}; "
@@ -238,16 +247,36 @@ class Run:
         key = stream(0, Stream.USE)
         return np.asarray(over(through.decode, self.pipeline, key, places, some, items))
 
-    def reconstruct(self, data: Any, *, seed: int = 0, fill: bool = False) -> np.ndarray:
-        """Every event as its own code expects it; with `fill`, only where numbers are missing."""
-        return np.concatenate(list(self.reconstruct_batches(data, seed=seed, fill=fill)))
+    def reconstruct(
+        self, data: Any, *, seed: int = 0, fill: bool = False, draw: bool = False
+    ) -> np.ndarray:
+        """Every event as its own code expects it; with `fill`, only where numbers are missing.
+
+        A model that can complete events fills in what it expects given all that was observed,
+        exactly; with `draw`, a draw from that distribution.
+        """
+        return np.concatenate(list(self.reconstruct_batches(data, seed=seed, fill=fill, draw=draw)))
 
     def reconstruct_batches(
-        self, data: Any, *, seed: int = 0, fill: bool = False
+        self, data: Any, *, seed: int = 0, fill: bool = False, draw: bool = False
     ) -> Iterator[np.ndarray]:
         """The same, a batch at a time."""
         self._need(Codec, "reconstruct")
-        return self._map(through.fill if fill else through.reconstruct, data, seed)
+        if draw:
+            self._need(Completer, "draw what is missing")
+            if not fill:
+                raise OptionError("Only what is missing can be drawn: give --fill with --draw.")
+        if not fill:
+            return self._map(through.reconstruct, data, seed)
+        dataset, pipeline = self.read(data, holes=True), self.pipeline
+        if pipeline.preprocessing.fill is None and isinstance(self.model, Completer):
+            pipeline = eqx.tree_at(
+                lambda p: p.preprocessing,
+                pipeline,
+                replace(pipeline.preprocessing, fill=jnp.zeros(dataset.shape, self._dtype)),
+            )
+        each = through.draw_missing if draw else through.fill
+        return replace(self, pipeline=pipeline)._map(each, dataset, seed)
 
     def figures(self, data: Any = None, *, events: int = 2000, seed: int = 0) -> tuple[Figure, ...]:
         """What is worth looking at, as arrays and labels, in the units of the data.

@@ -201,7 +201,7 @@ class Engine:
                     raise _diverged(f"validation_{self.score.metric}{self._whose(m)}", state.step)
                 sign = 1 if self.score.better == "lower" else -1
                 best = before.best_score
-                better[m] = best is None or sign * value < sign * best
+                better[m] = best is None or sign * value < sign * best - self.score.least
                 if better[m]:
                     after = replace(after, best_score=value, best_epoch=epoch)
                 row["best_epoch"] = after.best_epoch

@@ -58,7 +58,7 @@ class PCARecipe(Recipe):
             shape=spec.shape,
         )
 
-    def initialise(self, model: PCA, batch: Batch) -> PCA:
+    def initialise(self, model: PCA, batch: Batch, key: PRNGKeyArray) -> PCA:
         return eqx.tree_at(lambda m: m.mean, model, batch.event.mean(0).ravel())
 
     def update(self, spec: Spec) -> AbstractUpdate:

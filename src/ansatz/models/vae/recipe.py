@@ -236,7 +236,7 @@ class VAERecipe(Optimiser, Recipe):
     def build(self, spec: Spec, key: PRNGKeyArray, **nets: eqx.Module) -> VAE:
         return build(self, spec, key, nets)
 
-    def initialise(self, model: VAE, batch: Batch) -> VAE:
+    def initialise(self, model: VAE, batch: Batch, key: PRNGKeyArray) -> VAE:
         """Start the decoder at what the events are like, whatever the code."""
         model = eqx.tree_at(lambda m: m.view, model, model.view.fitted(batch.event))
         if isinstance(model.prior, VampPrior):

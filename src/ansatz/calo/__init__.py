@@ -1,0 +1,1 @@
+"""Calorimeter showers: geometries, the field's files, and a simulator."""

@@ -1,0 +1,142 @@
+"""`ansatz calo`: showers in calorimeters: simulate them, and say what a file of them holds."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import tyro
+
+from ansatz.cli.arguments import Common, parse, say, wants_help
+from ansatz.cli.output import print_json, print_table, watched
+from ansatz.protocol.errors import OptionError, nearest
+
+if TYPE_CHECKING:
+    from ansatz.calo.info import Info as FileInfo
+
+HELP = """usage: ansatz calo simulate [options]
+       ansatz calo info FILE [options]
+
+Simulate showers of particles in a calorimeter, or say what a file of them holds.
+"""
+
+ShowersPath = Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="FILE")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Simulate(Common):
+    """Simulate electromagnetic showers: synthetic ones, of the GFLASH parametrisation."""
+
+    geometry: str = "dataset2"
+    """The voxels: dataset1-photons, dataset2 or dataset3."""
+    number: Annotated[int, tyro.conf.arg(aliases=["-n"])] = 1000
+    """How many showers."""
+    energy: str | None = None
+    """Incident energies in MeV, log-uniform in a:b or from a list a,b,c; those of the challenge
+    if not given."""
+    seed: int = 0
+    """Decides every shower."""
+    out: Path = Path("showers.h5")
+    """File to write, HDF5."""
+    force: bool = False
+    """Replace the file if it is there already."""
+    c: float | None = None
+    """Sampling fluctuation in root GeV, sigma/E = c / root E; a calibration constant, as the
+    next two are."""
+    response: float | None = None
+    """Seen over incident energy at 30 GeV."""
+    slope: float | None = None
+    """By how much the response rises with every factor of ten in energy."""
+    threshold: float | None = None
+    """Voxels of less energy, MeV, are empty; the challenge's cut if not given."""
+    smooth: bool = False
+    """Give all showers of an energy the same longitudinal profile."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Info(Common):
+    """Say what a file of showers holds: geometry, energies, how empty it is, whence it comes."""
+
+    file: ShowersPath
+    """An HDF5 file as the CaloChallenge has them."""
+    geometry: str | None = None
+    """The geometry's name or its binning file, XML; told by the file if not given."""
+
+
+def run(words: list[str]) -> int:
+    """Parse, do, print."""
+    if wants_help(words):
+        print(HELP)
+        return 0
+    name, *rest = words
+    if name == "simulate":
+        return _simulate(parse(Simulate, rest, "ansatz calo simulate"))
+    if name == "info":
+        return _info(parse(Info, rest, "ansatz calo info"))
+    raise OptionError(f"There is no command 'calo {name}'. {nearest(name, ['simulate', 'info'])}")
+
+
+def _simulate(found: Simulate) -> int:
+    from ansatz.calo.energies import DEFAULTS, energies
+    from ansatz.calo.geometry import geometry
+    from ansatz.calo.simulate import attributes, simulate, simulator_of
+    from ansatz.calo.writing import ShowerWriter
+
+    simulator = simulator_of(
+        geometry(found.geometry),
+        c=found.c,
+        response=found.response,
+        slope=found.slope,
+        threshold=found.threshold,
+        smooth=found.smooth,
+    )
+    chosen = energies(found.energy or DEFAULTS[simulator.geometry.name])
+    blocks = simulate(simulator, chosen, found.number, seed=found.seed)
+    said = attributes(simulator, chosen, found.number, found.seed)
+    with ShowerWriter(found.out, simulator.geometry, said, force=found.force) as writer:
+        for drawn, showers in watched(
+            blocks, found.number, "Simulating", quiet=found.quiet, count=lambda block: len(block[0])
+        ):
+            writer.append(drawn, showers)
+    if found.json:
+        print_json({"out": str(found.out), **said, "geometry": simulator.geometry.name})
+    elif not found.quiet:
+        say(f"{found.number:,} synthetic showers are in {found.out}.")
+    return 0
+
+
+def _info(found: Info) -> int:
+    from ansatz.calo.geometry import geometry
+    from ansatz.calo.info import info
+
+    told = info(found.file, geometry(found.geometry) if found.geometry else None)
+    if found.json:
+        print_json(told.to_dict())
+    else:
+        print_table(_rows(told))
+    return 0
+
+
+def _rows(told: "FileInfo") -> list[tuple[str, str]]:
+    """What there is to say, with its names."""
+    import numpy as np
+
+    file, geometry = told.file, told.file.geometry
+    origin = {True: "synthetic", False: "not synthetic", None: "not said"}[file.synthetic]
+    energies = np.unique(file.energies)
+    listed = f": {', '.join(f'{e:g}' for e in energies)}" if len(energies) <= 20 else ""
+    rows = [
+        ("file", f"{file.path}, {told.bytes / 1e6:,.1f} MB"),
+        ("showers", f"{len(file):,}"),
+        ("origin", origin),
+        ("geometry", f"{geometry.name}, {geometry.particle}s"),
+        ("voxels", f"{geometry.voxels:,} in {len(geometry.ids)} layers"),
+        ("E_inc", f"{energies[0]:g} to {energies[-1]:g} MeV{listed}"),
+        ("E_tot / E_inc", f"{told.ratio.mean():.4f} ± {told.ratio.std():.4f}"),
+        ("voxel energies", f"{told.smallest:.4g} to {told.largest:.4g} MeV, where not 0"),
+        ("empty voxels", f"{told.sparsity:.2%} below {geometry.cut:.4g} MeV"),
+        ("deepest mean", f"layer {geometry.ids[int(told.in_layer.argmax())]} has most energy"),
+    ]
+    for name, value in file.attributes.items():
+        if name not in ("synthetic", "geometry", "binning", "particle", "number"):
+            rows.append((f"  {name}", str(value)))
+    return rows
