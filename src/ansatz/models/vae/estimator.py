@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
@@ -46,6 +47,13 @@ def straight(q: AbstractDistribution, key: PRNGKeyArray, temperature: float) -> 
     """Zeros and ones that claim to move as the relaxed code does (Bengio et al., 2013)."""
     soft = relaxed(q, key, temperature)
     return soft + jax.lax.stop_gradient(jnp.round(soft) - soft)
+
+
+def held(q: Any) -> Any:
+    """q with parameters that stand still."""
+    return jax.tree.map(
+        lambda leaf: jax.lax.stop_gradient(leaf) if eqx.is_inexact_array(leaf) else leaf, q
+    )
 
 
 def nothing(s: Weights, bound: Float[Array, " groups"], mean: Array | None) -> Weights:
@@ -110,7 +118,7 @@ class Estimator:
 
         `shape` is (groups, K); `mean` is that of earlier bounds, for a constant baseline.
         """
-        density = jax.lax.stop_gradient(q) if self.holds_density else q
+        density = held(q) if self.holds_density else q
 
         def each(function: Callable[[Array], Any]) -> Callable[[Array], Any]:
             return jax.vmap(jax.vmap(function))

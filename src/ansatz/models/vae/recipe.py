@@ -221,7 +221,8 @@ class VAERecipe(Optimiser, Recipe):
                 "'binarise' out of --preprocess."
             )
         likelihoods.check(spec, preprocess)
-        if self.latent > spec.size:
+        # The default is nobody's choice.
+        if self.latent > spec.size and self.latent != type(self).latent:
             warnings.warn(
                 f"A code of {self.latent} numbers is larger than an event, which has {spec.size}: "
                 "some will say nothing. A smaller --latent learns faster.",
