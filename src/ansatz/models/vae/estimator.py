@@ -20,6 +20,9 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from ansatz.distributions import AbstractDistribution, Bernoulli
 from ansatz.models.vae.cascade import Cascade
 
+AT_ONCE = 100
+"""Codes of an event that are in memory together."""
+
 Codes = Float[Array, "groups samples code"]
 Weights = Float[Array, "groups samples"]
 Draw = Callable[[AbstractDistribution, PRNGKeyArray, float], Array]
@@ -116,12 +119,17 @@ class Estimator:
     ) -> tuple[Float[Array, ""], Any]:
         """The mean over groups of L, and what else `log_weight(q, z) -> (s, more)` says.
 
-        `shape` is (groups, K); `mean` is that of earlier bounds, for a constant baseline.
+        `shape` is (groups, K), where memory grows with K only by the codes themselves. `mean` is
+        that of earlier bounds, for a constant baseline.
         """
         density = held(q) if self.holds_density else q
 
         def each(function: Callable[[Array], Any]) -> Callable[[Array], Any]:
-            return jax.vmap(jax.vmap(function))
+            if shape[1] <= AT_ONCE:
+                return jax.vmap(jax.vmap(function))
+            # What a code needs on the way back is computed again there, and not kept for all.
+            again = jax.checkpoint(function)
+            return jax.vmap(lambda group: jax.lax.map(again, group, batch_size=AT_ONCE))
 
         def draw(p: AbstractDistribution, key: PRNGKeyArray) -> Array:
             return self.draw(p, key, temperature)

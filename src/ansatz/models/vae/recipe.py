@@ -117,8 +117,8 @@ class VAERecipe(Optimiser, Recipe):
     average: float = 0.0
     """Decay of the parameters' running average, which is then what is kept; 0 for none."""
     groups: dict[str, Any] = field(default_factory=dict)
-    """Settings of the optimiser for the 'encoder' or the 'decoder' alone, and the steps at
-    which that part learns (first, last, every)."""
+    """Settings of the optimiser for the 'encoder', the 'decoder' or the 'prior' alone, and the
+    steps at which that part learns (first, last, every)."""
 
     def __post_init__(self) -> None:
         Recipe.__post_init__(self)
