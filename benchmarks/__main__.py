@@ -5,11 +5,11 @@ import os
 import tempfile
 from pathlib import Path
 
-from benchmarks import environment, streaming, vae_training
+from benchmarks import environment, iwae, streaming, vae_training
 from benchmarks.harness import Setting
 from benchmarks.report import write_section
 
-BENCHMARKS = {"vae_training": vae_training, "streaming": streaming}
+BENCHMARKS = {"vae_training": vae_training, "iwae": iwae, "streaming": streaming}
 
 HERE = Path(__file__).parent
 

@@ -311,7 +311,7 @@ def test_encoder_and_decoder_see_the_condition():
     ],
 )
 def test_what_auto_chooses(shape, kind, likelihood, preprocess):
-    found = VAERecipe(latent=2).resolve(Spec(shape=shape, **KINDS[kind]))
+    found = VAERecipe().resolve(Spec(shape=shape, **KINDS[kind]))
     assert (found.likelihood, found.preprocess) == ((likelihood,), preprocess)
     assert found.resolve(Spec(shape=shape, **KINDS[kind])) == found
 

@@ -121,7 +121,7 @@ def test_columns_that_mean_something_as_they_are_are_left_as_they_are(mixed):
     recipe, _ = mixed
     assert recipe.preprocess == ("standardise",)
     assert recipe.untouched(TABLE) == (1, 2, 3)
-    same = VAERecipe(latent=3, likelihood=("poisson",)).resolve(UNIFORM["poisson"])
+    same = VAERecipe(likelihood=("poisson",)).resolve(UNIFORM["poisson"])
     assert (same.preprocess, same.untouched(UNIFORM["poisson"])) == (("none",), ())
 
 

@@ -29,14 +29,6 @@ class Cascade(eqx.Module):
     """Numbers in each layer, in the order in which they are drawn."""
     descends: bool = eqx.field(static=True, default=False)
 
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return (sum(self.sizes),)
-
-    @property
-    def reparameterised(self) -> bool:
-        return self.first.reparameterised
-
     def drawn(
         self, key: PRNGKeyArray, draw: Callable[[Any, PRNGKeyArray], Array]
     ) -> Float[Array, " code"]:

@@ -36,23 +36,23 @@ def diagnose(model: VAE, batch: Batch, key: PRNGKeyArray, refine: int) -> tuple[
     n = len(batch.weight)
     active = active_latents(model, batch)
     count, latents = int(active.sum()), len(active)
+    # So many events can tell codes apart only so far.
+    most = np.log(n)
+    told = float(jnp.mean(found["information"]))
+    full = "" if told < most - 1 else f", as far as {n} events can show it (up to {most:.2g} nats)"
     used = f"latents whose mean varies by more than {ACTIVE} over events, of {latents}"
     if count == 0:
         used += f"; {COLLAPSE}"
     measures = [
         _mean("rate", found["rate"], batch, "KL(q(z | x) || p(z)), the price of a code"),
         _mean("distortion", found["distortion"], batch, "-log p(x | z) at codes of the event"),
-        _mean(
-            "information in codes",
-            found["information"],
-            batch,
-            f"I(x; z) under q, which {n} events can show up to {np.log(n):.2g} nats of",
-        ),
+        _mean("information in codes", found["information"], batch, f"I(x; z) under q{full}"),
         _mean(
             "aggregate posterior to prior",
             found["rate"] - found["information"],
             batch,
-            "KL(q(z) || p(z)): where it is large, codes of the prior are unlike those of events",
+            f"KL(q(z) || p(z)){full and ' or less'}: where it is large, codes of the prior are "
+            "unlike those of events",
         ),
         Measure("active latents", float(count), 0.0, f"of {latents}", used),
     ]

@@ -12,12 +12,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from ansatz.distributions import AbstractDistribution, Bernoulli
 from ansatz.models.vae.cascade import Cascade
+
+AT_ONCE = 100
+"""Codes of an event that are in memory together."""
 
 Codes = Float[Array, "groups samples code"]
 Weights = Float[Array, "groups samples"]
@@ -46,6 +50,13 @@ def straight(q: AbstractDistribution, key: PRNGKeyArray, temperature: float) -> 
     """Zeros and ones that claim to move as the relaxed code does (Bengio et al., 2013)."""
     soft = relaxed(q, key, temperature)
     return soft + jax.lax.stop_gradient(jnp.round(soft) - soft)
+
+
+def held(q: Any) -> Any:
+    """q with parameters that stand still."""
+    return jax.tree.map(
+        lambda leaf: jax.lax.stop_gradient(leaf) if eqx.is_inexact_array(leaf) else leaf, q
+    )
 
 
 def nothing(s: Weights, bound: Float[Array, " groups"], mean: Array | None) -> Weights:
@@ -108,12 +119,17 @@ class Estimator:
     ) -> tuple[Float[Array, ""], Any]:
         """The mean over groups of L, and what else `log_weight(q, z) -> (s, more)` says.
 
-        `shape` is (groups, K); `mean` is that of earlier bounds, for a constant baseline.
+        `shape` is (groups, K), where memory grows with K only by the codes themselves. `mean` is
+        that of earlier bounds, for a constant baseline.
         """
-        density = jax.lax.stop_gradient(q) if self.holds_density else q
+        density = held(q) if self.holds_density else q
 
         def each(function: Callable[[Array], Any]) -> Callable[[Array], Any]:
-            return jax.vmap(jax.vmap(function))
+            if shape[1] <= AT_ONCE:
+                return jax.vmap(jax.vmap(function))
+            # What a code needs on the way back is computed again there, and not kept for all.
+            again = jax.checkpoint(function)
+            return jax.vmap(lambda group: jax.lax.map(again, group, batch_size=AT_ONCE))
 
         def draw(p: AbstractDistribution, key: PRNGKeyArray) -> Array:
             return self.draw(p, key, temperature)

@@ -117,8 +117,8 @@ class VAERecipe(Optimiser, Recipe):
     average: float = 0.0
     """Decay of the parameters' running average, which is then what is kept; 0 for none."""
     groups: dict[str, Any] = field(default_factory=dict)
-    """Settings of the optimiser for the 'encoder' or the 'decoder' alone, and the steps at
-    which that part learns (first, last, every)."""
+    """Settings of the optimiser for the 'encoder', the 'decoder' or the 'prior' alone, and the
+    steps at which that part learns (first, last, every)."""
 
     def __post_init__(self) -> None:
         Recipe.__post_init__(self)
@@ -221,7 +221,8 @@ class VAERecipe(Optimiser, Recipe):
                 "'binarise' out of --preprocess."
             )
         likelihoods.check(spec, preprocess)
-        if self.latent > spec.size:
+        # The default is nobody's choice.
+        if self.latent > spec.size and self.latent != type(self).latent:
             warnings.warn(
                 f"A code of {self.latent} numbers is larger than an event, which has {spec.size}: "
                 "some will say nothing. A smaller --latent learns faster.",
