@@ -180,6 +180,7 @@ def test_a_claim_as_plain_values():
         "tolerance": 1.0,
         "why": "so much does not matter",
         "unit": "nats",
+        "side": "equal",
         "verdict": "undecided",
     }
     broken = claim(Measured(math.nan, math.inf)).to_dict()
