@@ -93,7 +93,7 @@ class VAELimitsStudy(Study):
     def run(self, context: Context) -> Findings:
         events = things()
         path = context.save("events.npy", np.tile(events, (COPIES, 1)).astype(np.float32))
-        seeds, epochs = (4, 250) if context.quick else (8, 1500)
+        seeds, epochs = (4, 150) if context.quick else (8, 1500)
         lines = []
         for beta in BETAS:
             runs = context.fit(
