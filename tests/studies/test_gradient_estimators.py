@@ -3,7 +3,6 @@
 from functools import partial
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -91,8 +90,11 @@ def test_noise_at_the_posterior_is_seen():
 
 
 def test_figures_have_a_row_for_every_estimator():
-    scatter, bias, noise = study.figures(by_hand())
+    averaging, bias, noise = study.figures(by_hand())
     assert bias.values.shape == noise.values.shape == (11, 2)
     np.testing.assert_allclose(bias.values[1], [0, 10])
     np.testing.assert_allclose(noise.values[0], np.log10(5))
-    assert jnp.shape(scatter.clouds[0].points) == (11, 2)
+    # Without bias the noise of one estimate, and 2^10 times less of 2^20.
+    np.testing.assert_allclose(averaging.panels[0].curves[0].y[[0, 20]], [5**0.5, 5**0.5 / 1024])
+    # With one, the bias is left.
+    np.testing.assert_allclose(averaging.panels[1].curves[1].y[20], 0.1, rtol=1e-3)

@@ -1,5 +1,7 @@
 """The claims of the latent family's studies on measurements made by hand, right ones and wrong."""
 
+import equinox as eqx
+import jax
 import numpy as np
 import pytest
 from scipy import stats
@@ -243,3 +245,23 @@ def test_labels_are_divided_evenly_and_apart():
     assert set(learnt.labels) == {0, 1, 2, 3}
     flat = {tuple(e.ravel()) for e in learnt.events}
     assert not flat & {tuple(e.ravel()) for e in held_out.events}
+
+
+def test_a_share_of_the_parameters_is_no_more_than_a_share():
+    """Against nets that are built and counted."""
+    from ansatz.models.vae import VAERecipe
+    from ansatz.protocol.recipe import Spec
+
+    settings = conditional.common(mnist=False, epochs=1)
+
+    def built(width):
+        recipe = VAERecipe(
+            latent=settings["latent"], hidden=(width, width), likelihood=("bernoulli",)
+        )
+        spec = Spec(shape=(64,), levels=(2,), lowest=(0.0,), highest=(1.0,))
+        model = eqx.filter_eval_shape(recipe.build, spec, jax.random.key(0))
+        leaves = jax.tree.leaves((model.encoder, model.decoder))
+        return sum(leaf.size for leaf in leaves if hasattr(leaf, "size"))
+
+    width = conditional.share(64, settings, 4)
+    assert 4 * built(width) <= built(settings["hidden"][0]) < 4 * built(width + 1)

@@ -21,6 +21,7 @@ from ansatz.studies.study import Context, Findings, Study
 MNIST = Path("../shared/data/mnist")
 LATENT = 25
 BETAS = (0.5, 1.0, 2.0, 4.0, 8.0)
+SHOWN = (0.5, 1.0, 4.0)
 DEVIATIONS = np.linspace(-3, 3, 15)
 MOST_EVENTS = 1000
 
@@ -60,7 +61,7 @@ class BetaTraversalStudy(Study):
 
     def run(self, context: Context) -> Findings:
         mnist = not context.quick and MNIST.exists()
-        seeds, epochs = (3, 40) if context.quick else ((2, 20) if mnist else (4, 200))
+        seeds, epochs = (5, 80) if context.quick else ((4, 20) if mnist else (8, 200))
         fitted: dict[float, tuple[Run, ...]] = {}
         found: dict[float, list[Measures]] = {}
         for beta in BETAS:
@@ -75,7 +76,7 @@ class BetaTraversalStudy(Study):
                 test=0.1 if mnist else 0.3,
                 batch=100 if mnist else 50,
                 epochs=epochs,
-                rate=0.002,
+                rate=0.002 if mnist else 0.005,
                 schedule="cosine",
                 patience=0,
                 seeds=seeds,
@@ -207,7 +208,7 @@ def figures(runs: dict[float, Run], found: dict[float, list[Measures]]) -> tuple
             panels=(Panel("nats", tuple(carried)),),
             x_label="latent, by what it carries",
         ),
-        *(traversals(runs[beta], found[beta][0], beta) for beta in (betas[0], 1.0, betas[-1])),
+        *(traversals(runs[beta], found[beta][0], beta) for beta in SHOWN),
     )
 
 

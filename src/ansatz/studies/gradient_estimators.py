@@ -2,13 +2,14 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar
 
 import jax
 import numpy as np
 
-from ansatz.protocol.figures import Cloud, Labels, Matrix, Scatter
+from ansatz.protocol.figures import Curve, Curves, Matrix, Panel
 from ansatz.studies.claim import Claim, Measured
 from ansatz.studies.gradient_moments import (
     BLOCKS,
@@ -146,8 +147,8 @@ def claims(found: dict[Case, Moments], landed: Measured) -> tuple[Claim, ...]:
     )
 
 
-def figures(found: dict[Case, Moments]) -> tuple[Matrix | Scatter, ...]:
-    """A table of bias and one of noise, and both in a plane."""
+def figures(found: dict[Case, Moments]) -> tuple[Curves | Matrix, ...]:
+    """What averaging does, a table of bias and one of noise."""
     labels = tuple(dict.fromkeys(case.label for case in found))
     columns = tuple(f"K = {draws}" for draws in DRAWS)
     at = {(case.label, case.draws): moments for case, moments in found.items()}
@@ -157,22 +158,26 @@ def figures(found: dict[Case, Moments]) -> tuple[Matrix | Scatter, ...]:
 
     bias = table(lambda m: 100 * max(m.bias.value, 0.0) ** 0.5)
     noise = table(lambda m: float(np.log10(m.variance.value)))
+    averaged = 2.0 ** np.arange(0, 21)
+    panels = []
+    for posterior, what in (("normal", "numbers"), ("binary", "bits")):
+        for draws in DRAWS:
+            curves = []
+            for case, some in found.items():
+                if (case.posterior, case.draws) == (posterior, draws):
+                    bias2 = max(some.bias.value - some.bias.reach, 0.0)
+                    error = np.sqrt(bias2 + some.variance.value / averaged)
+                    curves.append(Curve(case.estimator, np.log2(averaged), error))
+            panels.append(Panel(f"{what}, K = {draws}", tuple(curves)))
     return (
-        Scatter(
-            name="bias-and-noise",
-            title="Bias and noise",
-            caption="Each estimator's bias against its noise, both over the gradient's norm. Below "
-            "one per cent a bias is not told from none here.",
-            clouds=tuple(
-                Cloud(
-                    column,
-                    np.stack([noise[:, j], bias[:, j]], 1),
-                    Labels("estimator", np.arange(len(labels)), labels),
-                )
-                for j, column in enumerate(columns)
-            ),
-            x_label="log10 of the variance",
-            y_label="bias, %",
+        Curves(
+            name="averaging",
+            title="What averaging does",
+            caption="The root mean square error of the mean of n estimates, over the gradient's "
+            "norm, from each estimator's bias and noise: without bias it falls as 1 / √n for ever, "
+            "with one it levels out at the bias.",
+            panels=tuple(replace(panel, log=True) for panel in panels),
+            x_label="log2 n",
         ),
         Matrix(
             name="bias",

@@ -56,6 +56,13 @@ class Case:
         return (self.estimator, self.draws) in BIASED
 
     @property
+    def share(self) -> float:
+        """Of the estimates there are to be, more where they are noisier."""
+        if self.posterior == "binary":
+            return 0.5
+        return 4.0 if self.estimator == "score" else 1.0
+
+    @property
     def groups(self) -> int:
         """Independent estimates in one, as leaving one out needs others."""
         return 2 if self.estimator == "score-leave-one-out" and self.draws == 1 else 1
@@ -185,7 +192,9 @@ def moments(
     size = float(exact @ exact)
     means, squares = [], []
     for own in jax.random.split(key, BLOCKS):
-        mean, square = drawn(model, event, objective, carry, own, estimates // BLOCKS)
+        mean, square = drawn(
+            model, event, objective, carry, own, int(estimates * case.share) // BLOCKS
+        )
         means.append(np.asarray(mean, float) - exact)
         squares.append(float(square))
     off = np.stack(means)

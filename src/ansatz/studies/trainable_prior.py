@@ -6,7 +6,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Array, Float
 
 from ansatz.data.toys import Moons
 from ansatz.protocol.figures import Cloud, Curve, Curves, Figure, Panel, Scatter
@@ -106,8 +106,12 @@ def codes_and_prior(run: Run, events: Float[np.ndarray, "events numbers"]) -> Mo
     """The moments of all codes together, exactly those of q, and the prior's."""
     model = run.model
     inputs = batch_of(run.pipeline, jax.random.key(0), None, jnp.asarray(events)).event
-    q = eqx.filter_jit(jax.vmap(model.posterior))(inputs)
-    means, variances = (np.asarray(m, float) for m in (q.mean(), q.variance()))
+
+    def one(event: Array) -> tuple[Array, Array]:
+        q = model.posterior(event)
+        return q.mean(), q.variance()
+
+    means, variances = (np.asarray(m, float) for m in eqx.filter_jit(jax.vmap(one))(inputs))
     p = model.code_prior()
     return Moments(
         np.stack([means.mean(0), variances.mean(0) + means.var(0)]),

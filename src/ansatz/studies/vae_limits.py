@@ -228,7 +228,7 @@ def claims(lines: list[Line], events: Float[np.ndarray, "event pixels"]) -> tupl
 
 def figures(lines: list[Line]) -> tuple[Curves, ...]:
     """Codes on the line, their spread against the place, and what they cost, as beta moves."""
-    z = np.linspace(-4, 4, 801)
+    z = np.linspace(-4, 4, 3201)
     blurred, spread = [], []
     places = np.arange(1, PLACES + 1)
     for line in lines:

@@ -172,7 +172,8 @@ def figures(run: Run, held_out: Drawn, read: Float[np.ndarray, "event 2"]) -> tu
         again = run.decode(run.encode(clean.astype(np.float32))).astype(float)
         curves = [Curve("packet", PLACE, row) for row in clean]
         curves += [Curve("decoded", PLACE, row) for row in again]
-        panels.append(Panel(f"{name} from {ends[0]:g} to {ends[1]:g}", tuple(curves)))
+        label = f"{name} from {ends[0]:g} to {ends[1]:g}".replace("-", "−")
+        panels.append(Panel(label, tuple(curves)))
     for k in (0, 1):
         other = np.linspace(*(POSITIONS, WIDTHS)[1 - k], 9)
         for value in other:
