@@ -5,12 +5,13 @@ import os
 import tempfile
 from pathlib import Path
 
-from benchmarks import calo_features, em, environment, showers, streaming, vae_training
+from benchmarks import calo_features, em, environment, iwae, showers, streaming, vae_training
 from benchmarks.harness import Setting
 from benchmarks.report import write_section
 
 BENCHMARKS = {
     "vae_training": vae_training,
+    "iwae": iwae,
     "streaming": streaming,
     "em": em,
     "showers": showers,

@@ -40,7 +40,8 @@ def learn(work: dict[str, Any], folder: Path) -> dict[str, float]:
     """
     recipe = VAERecipe(
         likelihood=("bernoulli",),
-        activation="relu",
+        activation=work.get("activation", "relu"),
+        samples=work.get("samples", 1),
         hidden=(work["width"],) * 2,
         latent=work["latent"],
         batch=work["batch"],

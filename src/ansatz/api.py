@@ -36,7 +36,8 @@ def fit(
     recipe = find_recipe(recipe)
     columns = {field.name for field in fields(DataOptions)}
     chosen = {name: value for name, value in settings.items() if name in columns}
-    nets = {name: settings[name] for name in recipe.nets if name in settings}
+    # A prior is a word among the settings, or a model of one's own.
+    nets = {n: v for n, v in settings.items() if n in recipe.nets and not isinstance(v, str)}
     own = {n: v for n, v in settings.items() if n not in columns and n not in nets}
     return fitting.fit(
         recipe.with_settings(own),

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from benchmarks import __main__ as command
-from benchmarks import em, environment, machine, streaming, vae_training
+from benchmarks import em, environment, iwae, machine, streaming, vae_training
 from benchmarks.harness import Contender, Failure, Runs, Setting, interleave, last_line
 from benchmarks.report import aim, cell, failures, table, write_section
 from benchmarks.spread import Spread, greatest, ratios, training_flops
@@ -266,6 +266,20 @@ def test_the_table_of_training(tmp_path, monkeypatch):
     assert "JAX 0 (" not in section
     assert "other programs kept 0.2 cores busy" in section
     assert "Versions: X 1." in section
+
+
+def test_the_table_of_importance_weights(tmp_path, monkeypatch):
+    products = {"product by JAX": [4e9, 2e9], "product by PyTorch": [3e9, 3e9]}
+    kinds = {
+        "Ansatz": [result(20.0), result(30.0)],
+        "plain PyTorch loop": [result(10.0, 2.0), result(20.0, 3.0)],
+    }
+    monkeypatch.setattr(iwae, "interleave", made_up(products, kinds))
+    section = iwae.measure(setting(tmp_path))
+    for samples in (5, 50):
+        row = f"| {samples} | 400 | 25 (20 to 30) | 15 (10 to 20) | 1.75 (1.50 to 2.00) |"
+        assert f"{row} 1.0 and 2.5 (2.0 to 3.0) |" in section
+        assert f"at K = {samples}, at least 1.30; met with 1.75 (1.50 to 2.00)." in section
 
 
 def test_the_table_of_streaming(tmp_path, monkeypatch):

@@ -76,6 +76,12 @@ CASES = {
     "no data": ("fit vae", ["needs DATA", "`ansatz fit vae -h`"]),
     "no run": ("sample", ["needs RUN", "`ansatz sample -h`"]),
     "no data to score": ("score plain", ["needs RUN and DATA"]),
+    "no codes": (f"{FIT} --samples 0", ["samples must be at least 1; it is 0"]),
+    "estimator of other codes": (
+        f"{FIT} --estimator relaxed",
+        ["'relaxed' does not apply to the posterior 'normal'", "reparameterised"],
+    ),
+    "prior without a number": (f"{FIT} --prior vamp", ["vamp:10"]),
     "no value": (f"{FIT} --latent", ["--latent must be followed by a whole number"]),
     "word for a whole number": (f"{FIT} --latent abc", ["--latent", "whole number", "'abc'"]),
     "number for a whole number": (f"{FIT} --epochs=1.5", ["--epochs", "whole number", "'1.5'"]),

@@ -143,8 +143,9 @@ def test_ctrl_c_says_how_to_begin_again(monkeypatch, capsys, tmp_path):
         assert run(["study", "fitted"]) == 130
     out, err = capsys.readouterr()
     assert out == ""
-    assert err.endswith("nothing is claimed; begin it again with --force.\n")
+    assert err.endswith("nothing is claimed; go on with --resume, or begin again with --force.\n")
     assert not (tmp_path / "studies" / "fitted" / "claims.json").exists()
+    assert run(["study", "fitted", "--resume", "--quiet"]) == 0
     assert run(["study", "fitted", "--force", "--quiet"]) == 0
 
 
@@ -165,7 +166,7 @@ def test_help(capsys):
     assert end.value.code == 0
     out = capsys.readouterr().out
     assert "usage: ansatz study sum" in out
-    assert all(option in out for option in ("--quick", "--out", "--force", "--seed", "--json"))
+    assert all(option in out for option in ("--quick", "--out", "--force", "--resume", "--minutes"))
 
 
 @pytest.mark.parametrize(
@@ -181,6 +182,9 @@ def test_help(capsys):
         ("study sum --seed one", ["--seed", "whole number", "'one'"]),
         ("study sum --out taken", ["taken exists", "--out", "--force"]),
         ("study sum --out taken --force", ["taken exists and is no study"]),
+        ("study sum --out taken --resume", ["taken holds no study to go on with", "--resume"]),
+        ("study sum --force --resume", ["--resume", "--force", "not both"]),
+        ("study sum --minutes 0", ["minutes must be positive", "0"]),
         ("study sum --out file/below", ["Cannot write file/below", "Not a directory"]),
     ],
 )

@@ -186,6 +186,16 @@ def test_a_part_without_optimiser_is_frozen_to_the_bit(batch):
     assert len(states.optimisers) == 1
 
 
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_part_within_a_part_is_its_own(batch, order):
+    """The outer group leaves it what the inner one holds, whichever comes first."""
+    model = build()
+    groups = (Group(None, "lower.bias"), Group(HEAVY, "lower"))[::order]
+    last = at(train(gradient(Squares(), groups, steps=STEPS), model, batch)[1], -1).model
+    assert same(last.lower, model.lower) == [False, True]
+    assert all(same(last.upper, model.upper))
+
+
 def test_what_no_group_holds_is_frozen(batch):
     model = build()
     update = gradient(Squares(), (Group(HEAVY, "upper"),), steps=STEPS)

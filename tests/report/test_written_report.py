@@ -82,11 +82,12 @@ def test_a_page_of_its_own(whole):
     ids = page.values("id")
     assert len(set(ids)) == len(ids)
     wanted = ["history", "reconstructions", "samples", "codes", "kl", "traversals", "manifold"]
+    wanted += ["bound", "rate-distortion", "codes-and-prior"]
     assert [name for name in ids if name in wanted] == wanted
     assert list(report.figures) == wanted
-    assert page.tags.count("figure") == 7
+    assert page.tags.count("figure") == 10
     # Each is there for a desk and for a phone.
-    assert page.tags.count("svg") == 14
+    assert page.tags.count("svg") == 20
 
 
 def test_what_was_fitted_to_what_and_how_well(whole):

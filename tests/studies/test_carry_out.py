@@ -218,8 +218,24 @@ def test_of_a_stopped_study_nothing_is_claimed(tmp_path, monkeypatch):
             carry_out("slow", out=out)
     assert {path.name for path in out.iterdir()} == {"study.toml", "points.npy", "first"}
     assert not ansatz.load(out / "first").finished
+    # It goes on with the same options only, and comes to what it would have come to at once.
+    with pytest.raises(ansatz.AnsatzError, match=r"seed = 0, not 1.*--force"):
+        carry_out("slow", out=out, resume=True, seed=1, quiet=True)
+    with pytest.raises(ansatz.AnsatzError, match=r"study = 'slow', not 'axes'"):
+        carry_out("axes", out=out, resume=True, quiet=True)
+    carry_out("slow", out=out, resume=True, quiet=True)
+    found = (out / "claims.json").read_bytes()
+    assert ansatz.load(out / "first").finished
+    # What is finished is not fitted again, nor taken for another fit.
+    before = (out / "first" / "model.safetensors").stat().st_mtime_ns
+    carry_out("slow", out=out, resume=True, quiet=True)
+    assert (out / "first" / "model.safetensors").stat().st_mtime_ns == before
+    with monkeypatch.context() as patch:
+        patch.setattr(Slow, "epochs", 4)
+        with pytest.raises(ansatz.AnsatzError, match="has epochs = 3, and the study wants 4"):
+            carry_out("slow", out=out, resume=True, quiet=True)
     carry_out("slow", out=out, force=True, quiet=True)
-    assert (out / "claims.json").exists()
+    assert (out / "claims.json").read_bytes() == found
 
 
 def test_several_seeds_make_several_runs(tmp_path):

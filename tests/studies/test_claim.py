@@ -12,7 +12,7 @@ from ansatz.studies.claim import Claim, Measured, Verdict
 HOLDS, FAILS, UNDECIDED = Verdict.HOLDS, Verdict.FAILS, Verdict.UNDECIDED
 
 
-def claim(measured, *, expected=0.0, tolerance=1.0):
+def claim(measured, *, expected=0.0, tolerance=1.0, side="equal"):
     return Claim(
         name="number",
         sentence="The number is what it should be.",
@@ -22,6 +22,7 @@ def claim(measured, *, expected=0.0, tolerance=1.0):
         tolerance=tolerance,
         why="so much does not matter",
         unit="nats",
+        side=side,
     )
 
 
@@ -61,6 +62,30 @@ def test_the_verdict_at_its_edges(monkeypatch, value, error, tolerance, verdict)
         assert Measured(value, error).reach == pytest.approx(3 * error, rel=1e-12)
         monkeypatch.setattr(Measured, "reach", 3 * error)
     assert claim(Measured(value, error), expected=2.0, tolerance=tolerance).verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("side", "value", "error", "verdict"),
+    [
+        # Expected 2 with a tolerance of 1: three errors of 1/4 reach about 0.75.
+        ("at least", 1e6, 0.25, HOLDS),
+        ("at least", 1.8, 0.25, HOLDS),
+        ("at least", 1.5, 0.25, UNDECIDED),
+        ("at least", 0.2, 0.25, FAILS),
+        ("at least", -1e6, 0.25, FAILS),
+        ("at most", -1e6, 0.25, HOLDS),
+        ("at most", 2.2, 0.25, HOLDS),
+        ("at most", 2.5, 0.25, UNDECIDED),
+        ("at most", 3.8, 0.25, FAILS),
+        ("at least", math.inf, math.inf, FAILS),
+        ("at most", math.nan, 0.0, FAILS),
+    ],
+)
+def test_on_one_side_a_number_may_lie_as_far_as_it_likes(side, value, error, verdict):
+    made = claim(Measured(value, error), expected=2.0, side=side)
+    assert made.verdict == verdict
+    assert made.wanted == {"at least": "≥ 2.00", "at most": "≤ 2.00"}[side]
+    assert made.to_dict()["side"] == side
 
 
 def test_a_larger_error_never_turns_a_failure_into_a_pass():
@@ -164,6 +189,7 @@ def test_a_claim_as_plain_values():
         "tolerance": 1.0,
         "why": "so much does not matter",
         "unit": "nats",
+        "side": "equal",
         "verdict": "undecided",
     }
     broken = claim(Measured(math.nan, math.inf)).to_dict()

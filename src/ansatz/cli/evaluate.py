@@ -20,6 +20,8 @@ class Evaluate(Common):
     """Other events to judge it on: a file, a folder or a name."""
     samples: Annotated[int, tyro.conf.arg(aliases=["-K"])] = 100
     """Draws of the code for each event, where only a bound is known."""
+    refine: int = 0
+    """Steps by which the posterior of every event is improved, to see what the encoder misses."""
     seed: int = 0
     """Decides the draws."""
 
@@ -43,7 +45,15 @@ def run(words: list[str]) -> int:
         what = f"{len(dataset):,} events of {found.data}"
     watch = partial(watched, quiet=found.quiet)
     judged = [
-        judge(run, dataset, samples=found.samples, seed=found.seed, watch=watch) for run in members
+        judge(
+            run,
+            dataset,
+            samples=found.samples,
+            refine=found.refine,
+            seed=found.seed,
+            watch=watch,
+        )
+        for run in members
     ]
     measures = judged[0] if len(members) == 1 else spread(judged)
     if found.json:

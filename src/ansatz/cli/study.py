@@ -41,6 +41,10 @@ class Carry(Common):
     """The folder; studies/NAME if not given."""
     force: bool = False
     """Replace the study if it is there already."""
+    resume: bool = False
+    """Go on with a study that was stopped: fits that its folder holds are not done again."""
+    minutes: float | None = None
+    """For a study that can be longer or shorter: about how long its fits may take in all."""
     seed: int = 0
     """Decides the data and the fits."""
 
@@ -79,12 +83,17 @@ def _carry_out(name: str, words: list[str]) -> int:
             out=found.out,
             quick=found.quick,
             force=found.force,
+            resume=found.resume,
+            minutes=found.minutes,
             seed=found.seed,
             quiet=found.quiet,
             watch=partial(watched, quiet=found.quiet),
         )
     except KeyboardInterrupt:
-        say("Of a study that was stopped nothing is claimed; begin it again with --force.")
+        say(
+            "Of a study that was stopped nothing is claimed; go on with --resume, or begin again "
+            "with --force."
+        )
         return 130
     _print(outcome, found)
     return 0 if outcome.holds else UNMET
@@ -107,7 +116,7 @@ def _print(outcome: "Outcome", found: Carry) -> None:
         [
             (
                 claim.name,
-                claim.write(claim.expected),
+                claim.wanted,
                 claim.result,
                 claim.write(claim.tolerance),
                 claim.unit,

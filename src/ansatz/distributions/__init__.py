@@ -6,6 +6,7 @@ from ansatz.distributions.categorical import Categorical as Categorical
 from ansatz.distributions.continuous_bernoulli import ContinuousBernoulli as ContinuousBernoulli
 from ansatz.distributions.divergence import closed_form as closed_form
 from ansatz.distributions.divergence import kl as kl
+from ansatz.distributions.divergence import kl_terms as kl_terms
 from ansatz.distributions.elementwise import AbstractElementwise as AbstractElementwise
 from ansatz.distributions.elementwise_mixture import ElementwiseMixture as ElementwiseMixture
 from ansatz.distributions.full_normal import FullNormal as FullNormal

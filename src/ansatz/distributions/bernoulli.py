@@ -35,6 +35,15 @@ class Bernoulli(AbstractElementwise):
         ones = jax.random.bernoulli(key, jax.nn.sigmoid(self.logits), mode="high")
         return ones.astype(self.logits.dtype)
 
+    def relaxed(self, key: PRNGKeyArray, temperature: float) -> Float[Array, "..."]:
+        """Numbers σ((l + λ)/T) between zero and one with logistic noise λ, which move with l.
+
+        Rounded they are a sample, and as T falls to zero they are one (the binary Concrete
+        distribution; Maddison et al., 2017; Jang et al., 2017).
+        """
+        noise = jax.random.logistic(key, self.shape, self.logits.dtype)
+        return jax.nn.sigmoid((self.logits + noise) / temperature)
+
     def log_probs(self, x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
         return -_cross_entropy(x, self.logits)
 

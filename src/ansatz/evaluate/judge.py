@@ -1,6 +1,6 @@
 """The measures that a run's capabilities allow, on events it has not seen."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -9,44 +9,87 @@ from ansatz.data.statistics import blocks
 from ansatz.evaluate.estimate import weighted_mean
 from ansatz.evaluate.watch import Watch, unseen
 from ansatz.protocol.capabilities import Bound, Codec, Density
+from ansatz.protocol.errors import OptionError
+from ansatz.protocol.measure import Measure
 from ansatz.runs.run import Run
 
 
-@dataclass(frozen=True)
-class Measure:
-    """One number about a run: what it is called, its error, its unit, and what it is."""
-
-    name: str
-    value: float
-    error: float
-    unit: str
-    what: str
-
-
 def judge(
-    run: Run, dataset: Dataset, *, samples: int, seed: int = 0, watch: Watch = unseen
+    run: Run,
+    dataset: Dataset,
+    *,
+    samples: int,
+    refine: int = 0,
+    seed: int = 0,
+    watch: Watch = unseen,
 ) -> list[Measure]:
-    """All measures that this model has: log-likelihood, bound, reconstruction."""
+    """All measures that this model has: log-likelihood, bound, reconstruction, its family's own.
+
+    With `refine` the posterior of every event is improved by so many steps, where there is one.
+    """
     measures = []
-    if isinstance(run.model, Density | Bound):
+    if refine and not isinstance(run.model, Bound):
+        raise OptionError(f"A {run.record.recipe.name} has no posterior to refine.")
+    if isinstance(run.model, Density):
+        values = _whole(watch(run.log_likelihood_batches(dataset, seed=seed), *_told(dataset, 1)))
+        measures += _likelihood(run, "log-likelihood", values, dataset, 1)
+    elif isinstance(run.model, Bound):
         # The plain evidence lower bound comes along with a tighter one, to show the difference.
-        for k in sorted({1, samples}) if isinstance(run.model, Bound) else [samples]:
-            batches = run.log_likelihood_batches(dataset, samples=k, seed=seed)
-            values = list(watch(batches, len(dataset), f"Scoring with {k} draws"))
-            measures += _likelihood(run, np.concatenate(values), dataset, k)
+        batches = run.log_likelihood_batches(dataset, samples=1, seed=seed)
+        values = _whole(watch(batches, *_told(dataset, 1)))
+        measures += _likelihood(run, "bound (K = 1)", values, dataset, 1)
+        if samples > 1:
+            batches = run.evidence_batches(dataset, samples=samples, seed=seed)
+            values = _whole(watch(batches, *_told(dataset, samples)))
+            measures += _evidence(run, values, dataset, samples)
     if isinstance(run.model, Codec):
         measures += _reconstruction(run, dataset, seed, watch)
-    return measures
+    return [*measures, *run.diagnose(dataset, refine=refine, seed=seed)]
 
 
-def _likelihood(run: Run, values: np.ndarray, dataset: Dataset, samples: int) -> list[Measure]:
+def _whole(batches: Iterator[np.ndarray]) -> np.ndarray:
+    return np.concatenate(list(batches))
+
+
+def _told(dataset: Dataset, samples: int) -> tuple[int, str]:
+    return len(dataset), f"Scoring with {samples} draws"
+
+
+def _likelihood(
+    run: Run, name: str, values: np.ndarray, dataset: Dataset, samples: int
+) -> list[Measure]:
     what = run.log_likelihood_is(samples)
-    name = "log-likelihood" if isinstance(run.model, Density) else f"bound (K = {samples})"
     mean, error = weighted_mean(values, dataset.weights)
     bits = 1 / (run.record.spec.size * np.log(2))
     return [
         Measure(name, mean, error, "nats per event", what),
         Measure(f"{name}, in bits", -mean * bits, error * bits, "bits per number", what),
+    ]
+
+
+def _evidence(run: Run, values: np.ndarray, dataset: Dataset, samples: int) -> list[Measure]:
+    """The bound with many draws, what it may miss, and how many draws the weights are worth."""
+    bound, corrected, effective = values.T
+    mean, error = weighted_mean(corrected, dataset.weights)
+    missed = weighted_mean(corrected - bound, dataset.weights).value
+    worth, spread = weighted_mean(effective, dataset.weights)
+    return [
+        *_likelihood(run, f"bound (K = {samples})", bound, dataset, samples),
+        Measure(
+            "log-likelihood, corrected",
+            mean,
+            error,
+            "nats per event",
+            f"jackknife of the bound with K = {samples}, no bound itself; it lies {missed:.2g} "
+            "above it: where that is not small, both need a larger K",
+        ),
+        Measure(
+            "effective draws",
+            worth,
+            spread,
+            f"of {samples}",
+            "(sum w)^2 / sum w^2 of the importance weights w",
+        ),
     ]
 
 

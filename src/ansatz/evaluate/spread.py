@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ansatz.evaluate.judge import Measure
+from ansatz.protocol.measure import Measure
 
 
 def spread(members: list[list[Measure]]) -> list[Measure]:

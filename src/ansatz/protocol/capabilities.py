@@ -48,10 +48,32 @@ class Density(Likelihood):
         """The log-density of one event, or its log-probability where events are discrete."""
 
 
+class Evidence(eqx.Module):
+    """What K weights w_k, drawn with the mean p(x | c), say of log p(x | c)."""
+
+    bound: Scalar
+    """log (1/K) sum_k w_k, which lies below log p(x | c) in the mean."""
+    corrected: Scalar
+    """The bound without the part of its bias that falls as 1/K: no bound, but closer. Of a single
+    weight it is the bound itself."""
+    effective: Scalar
+    """(sum_k w_k)^2 / sum_k w_k^2: how many draws from the posterior the K are worth."""
+
+
 class Bound(Likelihood):
     """Knows a stochastic lower bound on log p(x | c), in nats, that `samples` draws tighten."""
 
     @abstractmethod
+    def evidence(
+        self,
+        event: Event,
+        condition: Condition = None,
+        *,
+        key: PRNGKeyArray,
+        samples: int,
+    ) -> Evidence:
+        """The bound of so many draws, and how far it can be off."""
+
     def bound(
         self,
         event: Event,
@@ -61,6 +83,7 @@ class Bound(Likelihood):
         samples: int = 1,
     ) -> Scalar:
         """An estimate whose expectation is at most log p(x | c)."""
+        return self.evidence(event, condition, key=key, samples=samples).bound
 
 
 class Energy(eqx.Module):

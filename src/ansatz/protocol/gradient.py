@@ -21,10 +21,10 @@ from ansatz.protocol.update import AbstractObjective, AbstractUpdate, Metrics, S
 class Group:
     """Parameters that learn alike: with one optimiser, between two steps, every so many.
 
-    `part` names an attribute of the model; without it the group holds whatever no other group
-    holds. The group learns at steps s with first <= s < last and
-    (s - first) divisible by `every`, and stands still at all others; without an optimiser it
-    never learns.
+    `part` names an attribute of the model, or one within it as in "prior.top", which the group of
+    the outer one leaves to it; without it the group holds whatever no other group holds. The
+    group learns at steps s with first <= s < last and (s - first) divisible by `every`, and
+    stands still at all others; without an optimiser it never learns.
     """
 
     optimiser: Optimiser | None
@@ -159,10 +159,19 @@ class GradientUpdate(AbstractUpdate):
     def _learners(self, model: Any) -> list[tuple[Group, Optimiser, PyTree]]:
         """The groups that ever learn, each with its optimiser and which leaves are its own."""
         trainable = jax.tree.map(eqx.is_inexact_array, model)
-        own = [_leaves_of(trainable, group.part) for group in self.groups if group.part]
+        parts_named = [group.part for group in self.groups if group.part]
+        leaves = {part: _leaves_of(trainable, part) for part in parts_named}
+        own = [
+            reduce(
+                _without,
+                (leaves[inner] for inner in parts_named if inner.startswith(f"{part}.")),
+                leaves[part],
+            )
+            for part in parts_named
+        ]
         nothing = jax.tree.map(lambda _: False, trainable)
         taken = reduce(_either, own, nothing)
-        left = jax.tree.map(lambda mine, gone: mine and not gone, trainable, taken)
+        left = _without(trainable, taken)
         parts = iter(own)
         members = [next(parts) if group.part else left for group in self.groups]
         return [
@@ -208,11 +217,15 @@ def _penalty(weights: PyTree, optimiser: Optimiser, like: Float[Array, ""]) -> F
 def _leaves_of(tree: PyTree, part: str) -> PyTree:
     """The tree with False in every leaf that is not in its attribute `part`."""
     nothing = jax.tree.map(lambda _: False, tree)
-    return eqx.tree_at(attrgetter(part), nothing, getattr(tree, part))
+    return eqx.tree_at(attrgetter(part), nothing, attrgetter(part)(tree))
 
 
 def _either(a: PyTree, b: PyTree) -> PyTree:
     return jax.tree.map(lambda x, y: x or y, a, b)
+
+
+def _without(a: PyTree, b: PyTree) -> PyTree:
+    return jax.tree.map(lambda x, y: x and not y, a, b)
 
 
 def _where(active: Array, new: PyTree, old: PyTree) -> PyTree:

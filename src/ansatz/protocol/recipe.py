@@ -10,6 +10,7 @@ from jaxtyping import PRNGKeyArray
 
 from ansatz.protocol.errors import OptionError
 from ansatz.protocol.figures import Figure
+from ansatz.protocol.measure import Measure
 from ansatz.protocol.settings import Settings
 from ansatz.protocol.source import Batch
 from ansatz.protocol.subject import Subject
@@ -132,4 +133,14 @@ class Recipe(Settings, ABC):
 
     def figures(self, model: Any, subject: Subject) -> tuple[Figure, ...]:
         """What only this family knows to show of a model, as arrays and labels."""
+        return ()
+
+    def diagnose(
+        self, model: Any, batch: Batch, key: PRNGKeyArray, *, refine: int = 0
+    ) -> tuple[Measure, ...]:
+        """What only this family knows to measure of a model on some events it has not seen.
+
+        A family with a posterior refines that of every event by so many steps, to see what the
+        guess at it misses.
+        """
         return ()

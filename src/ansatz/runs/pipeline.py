@@ -114,6 +114,22 @@ class LogLikelihood(eqx.Module):
         return value + jnp.sum(jnp.where(model.continuous(prepared), log_slope, 0))
 
 
+class WeighedEvidence(eqx.Module):
+    """The bound on log p of a raw event, the same corrected, and the effective draws."""
+
+    samples: int = eqx.field(static=True)
+
+    def __call__(
+        self, pipeline: Pipeline, key: PRNGKeyArray, row: Array | None, event: Array
+    ) -> Array:
+        key_event, key_model = jax.random.split(key)
+        prepared, log_slope = pipeline.preprocessing.forward(event, key_event)
+        model, condition = pipeline.model, pipeline.given(row)
+        found = model.evidence(prepared, condition, key=key_model, samples=self.samples)
+        slope = jnp.sum(jnp.where(model.continuous(prepared), log_slope, 0))
+        return jnp.stack([found.bound + slope, found.corrected + slope, found.effective])
+
+
 @eqx.filter_jit
 def batch_of(pipeline: Pipeline, key: PRNGKeyArray, rows: Array | None, events: Array) -> Batch:
     """Raw events and conditions as a batch for the model."""

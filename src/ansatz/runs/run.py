@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
@@ -22,15 +23,17 @@ from ansatz.protocol.capabilities import (
     CodeSampler,
     Completer,
     Density,
+    Evidence,
     Sampler,
     capabilities,
 )
 from ansatz.protocol.errors import DataError, OptionError, RunError
 from ansatz.protocol.figures import Figure
 from ansatz.protocol.keys import Stream, stream
+from ansatz.protocol.measure import Measure
 from ansatz.runs import pipeline as through
 from ansatz.runs.look import look
-from ansatz.runs.pipeline import LogLikelihood, Pipeline, over
+from ansatz.runs.pipeline import LogLikelihood, Pipeline, WeighedEvidence, batch_of, over
 from ansatz.runs.record import Record
 
 EVENTS_AT_ONCE = 100
@@ -170,6 +173,41 @@ class Run:
         if samples < 1:
             raise OptionError(f"The number of samples must be at least 1; it is {samples}.")
         return self._map(LogLikelihood(samples), data, seed)
+
+    def evidence(self, data: Any, *, samples: int = 100, seed: int = 0) -> Evidence:
+        """For every event the bound of `samples` draws, the same corrected for what it misses on
+        average, and how many draws from the posterior they are worth."""
+        values = np.concatenate(list(self.evidence_batches(data, samples=samples, seed=seed)))
+        return Evidence(*map(jnp.asarray, values.T))
+
+    def evidence_batches(
+        self, data: Any, *, samples: int = 100, seed: int = 0
+    ) -> Iterator[np.ndarray]:
+        """The same, a batch at a time, side by side in three columns."""
+        self._need(Bound, "weigh draws of a code")
+        if samples < 1:
+            raise OptionError(f"The number of samples must be at least 1; it is {samples}.")
+        return self._map(WeighedEvidence(samples), data, seed)
+
+    def diagnose(
+        self, data: Any = None, *, events: int = 1000, refine: int = 0, seed: int = 0
+    ) -> tuple[Measure, ...]:
+        """What only the model's family knows to measure, on so many events at most.
+
+        They are chosen at random from the data, or from those held out from the fit. Where the
+        model has a posterior, `refine` steps improve it event by event, to see what it misses.
+        """
+        if refine < 0:
+            raise OptionError(f"The number of steps must not be negative; it is {refine}.")
+        dataset = self.held_out()[1] if data is None else self.read(data)
+        generator = np.random.Generator(np.random.Philox(seed))
+        chosen = generator.choice(len(dataset), min(events, len(dataset)), replace=False)
+        dataset = dataset.take(chosen)
+        rows = self._dataset_rows(dataset)
+        key, key_model = jax.random.split(stream(seed, Stream.USE))
+        some = None if rows is None else jnp.asarray(rows, self._dtype)
+        batch = batch_of(self.pipeline, key, some, jnp.asarray(dataset.events, self._dtype))
+        return self.record.recipe.diagnose(self.model, batch, key_model, refine=refine)
 
     def log_likelihood_is(self, samples: int = 100) -> str:
         """What the numbers of `log_likelihood` are, and of what."""

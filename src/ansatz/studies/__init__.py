@@ -14,7 +14,15 @@ if TYPE_CHECKING:
 _STUDIES = {
     "em-monotone": "ansatz.studies.em_monotone:EMMonotoneStudy",
     "calo-spoiling": "ansatz.studies.calo_spoiling:CaloSpoilingStudy",
+    "beta-traversal": "ansatz.studies.beta_traversal:BetaTraversalStudy",
+    "conditional-vae": "ansatz.studies.conditional_vae:ConditionalVAEStudy",
+    "elbo-identities": "ansatz.studies.elbo_identities:ElboIdentitiesStudy",
+    "gradient-estimators": "ansatz.studies.gradient_estimators:GradientEstimatorsStudy",
+    "iwae-mnist": "ansatz.studies.iwae_mnist:IWAEStudy",
     "linear-gaussian": "ansatz.studies.linear_gaussian:LinearGaussianStudy",
+    "trainable-prior": "ansatz.studies.trainable_prior:TrainablePriorStudy",
+    "vae-limits": "ansatz.studies.vae_limits:VAELimitsStudy",
+    "wave-packet-vae": "ansatz.studies.wave_packet_vae:WavePacketStudy",
 }
 
 

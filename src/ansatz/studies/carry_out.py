@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import tomli_w
 
@@ -15,7 +16,7 @@ from ansatz.report.rendering import render
 from ansatz.runs.files import unwritable, write_atomic
 from ansatz.runs.folder import RunFolder
 from ansatz.runs.record import NAME as RECIPE
-from ansatz.runs.record import current_versions
+from ansatz.runs.record import current_versions, read_toml
 from ansatz.studies import find_study
 from ansatz.studies.outcome import Outcome
 from ansatz.studies.page import page
@@ -33,23 +34,33 @@ def carry_out(
     out: str | Path | None = None,
     quick: bool = False,
     force: bool = False,
+    resume: bool = False,
+    minutes: float | None = None,
     seed: int = 0,
     quiet: bool = False,
     watch: Watch = unseen,
 ) -> Outcome:
     """Carry out a study in the folder `out`, or studies/NAME.
 
-    With `quick` it is a smaller run that makes the same claims.
+    With `quick` it is a smaller run that makes the same claims. With `resume` it goes on where it
+    was stopped. A study that can be longer or shorter lets its fits take so many `minutes`.
     """
+    if force and resume:
+        raise OptionError("Give --resume to go on, or --force to begin again, and not both.")
+    if minutes is not None and not minutes > 0:
+        raise OptionError(f"minutes must be positive; they are {minutes}.")
     if not 0 <= seed < 2**31:
         raise OptionError(f"seed must be at least 0 and below 2147483648; it is {seed}.")
     study = find_study(name)
     folder = Path("studies") / name if out is None else Path(out)
-    with _opened(folder, force):
-        record = {"study": name, "quick": quick, "seed": seed, "versions": current_versions()}
+    record = {"study": name, "quick": quick, "seed": seed}
+    with _reopened(folder, record) if resume else _opened(folder, force):
+        record = {**record, "versions": current_versions()}
         write_atomic(folder / RECORD, tomli_w.dumps(record).encode())
         findings = study.run(
-            Context(folder=folder, quick=quick, seed=seed, quiet=quiet, watch=watch)
+            Context(
+                folder=folder, quick=quick, seed=seed, minutes=minutes, quiet=quiet, watch=watch
+            )
         )
         renderings = tuple(render(figure) for figure in findings.figures)
         outcome = Outcome(
@@ -85,9 +96,30 @@ def _opened(folder: Path, force: bool) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def _reopened(folder: Path, wanted: dict[str, Any]) -> Iterator[None]:
+    """The folder of the same study, whose fits are still there."""
+    if not (folder / RECORD).exists():
+        raise RunError(f"{folder} holds no study to go on with; leave --resume out.")
+    found = read_toml(folder / RECORD)
+    for name, value in wanted.items():
+        if found.get(name) != value:
+            raise RunError(
+                f"{folder} holds a study with {name} = {found.get(name)!r}, not {value!r}: go on "
+                "with the same options, or begin again with --force."
+            )
+    with RunFolder(folder.resolve()).alone():
+        # What is not finished does not claim to be.
+        (folder / CLAIMS).unlink(missing_ok=True)
+        yield
+
+
 def _check_replaceable(folder: Path, force: bool) -> None:
     if not force:
-        raise RunError(f"{folder} exists. Choose another --out, or replace it with --force.")
+        raise RunError(
+            f"{folder} exists. Choose another --out, go on with it with --resume, or replace it "
+            "with --force."
+        )
     if Path.cwd().is_relative_to(folder.resolve()):
         raise RunError(f"{folder} is the folder you are in; give --out the name of a new one.")
     if not folder.is_dir() or not ((folder / RECORD).exists() or not any(folder.iterdir())):

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -15,6 +15,9 @@ CERTAINTY = 3.0
 
 SMALL = 1e-4
 """A tolerance about zero below which numbers are written in powers of ten."""
+
+
+Side = Literal["equal", "at least", "at most"]
 
 
 class Verdict(StrEnum):
@@ -67,6 +70,8 @@ class Claim:
     why: str
     """The reason for this tolerance, which does not depend on the error."""
     unit: str = ""
+    side: Side = "equal"
+    """Whether the number must be what is expected, or only not lie beyond it on one side."""
 
     def __post_init__(self) -> None:
         if not math.isfinite(self.expected):
@@ -86,11 +91,14 @@ class Claim:
             fails       if  d - r > t, or if nothing finite was measured,
             undecided   otherwise:
 
-        every value that chance allows is within the tolerance, or none is, or some are. If errors
+        every value that chance allows is within the tolerance, or none is, or some are. Where the
+        number must be at least what is expected, d = expected - measured, and its negative where
+        it must be at most that. If errors
         are normal, a false claim holds at most once in 740 times and a true one fails at most
         once in 370, however large the error is: a larger one only leaves more undecided.
         """
-        distance, reach = abs(self.measured.value - self.expected), self.measured.reach
+        off, reach = self.measured.value - self.expected, self.measured.reach
+        distance = {"equal": abs(off), "at least": -off, "at most": off}[self.side]
         if not math.isfinite(self.measured.value):
             return Verdict.FAILS
         if distance + reach <= self.tolerance:
@@ -106,6 +114,12 @@ class Claim:
             return f"{value:.2g}"
         # A minus before nothing but zeros would only puzzle.
         return f"{value:z.{max(0, 2 - math.floor(math.log10(self.tolerance)))}f}"
+
+    @property
+    def wanted(self) -> str:
+        """What is expected, and on which side of it a number may lie."""
+        sign = {"equal": "", "at least": "≥ ", "at most": "≤ "}[self.side]
+        return sign + self.write(self.expected)
 
     @property
     def result(self) -> str:

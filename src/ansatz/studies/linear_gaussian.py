@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import equinox as eqx
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
@@ -74,6 +76,16 @@ class LinearGaussian:
         from scipy.stats import multivariate_normal
 
         return multivariate_normal(self.mean, self.covariance()).logpdf(events)
+
+
+def with_linear(model: VAE, part: str, weight: np.ndarray, bias: np.ndarray) -> VAE:
+    """The model with an encoder or decoder of one layer that has these weights."""
+
+    def arrays(model: VAE) -> list[Any]:
+        layer = getattr(model, part).net.layers[-1]
+        return [layer.weight, layer.bias]
+
+    return eqx.tree_at(arrays, model, [jnp.asarray(a, model.dtype) for a in (weight, bias)])
 
 
 def spectrum(

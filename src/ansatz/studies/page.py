@@ -43,7 +43,7 @@ def _merit(claim: Claim) -> Fact:
 def _reasons(claim: Claim) -> list[Fact]:
     return [
         Fact("verdict", claim.verdict, own=True),
-        Fact("expected", _typeset(claim.write(claim.expected))),
+        Fact("expected", _typeset(claim.wanted)),
         Fact("measured", _typeset(claim.result)),
         Fact("tolerance", claim.write(claim.tolerance)),
         Fact("unit", claim.unit or "none"),

@@ -10,8 +10,12 @@ import numpy as np
 from ansatz import api
 from ansatz.data.write import Writer
 from ansatz.evaluate.watch import Watch, unseen
+from ansatz.protocol.errors import RunError
 from ansatz.protocol.figures import Figure
 from ansatz.runs.ensemble import Ensemble
+from ansatz.runs.load import load_all
+from ansatz.runs.record import NAME as RECIPE
+from ansatz.runs.record import Record
 from ansatz.runs.run import Run
 from ansatz.studies.claim import Claim
 
@@ -26,27 +30,51 @@ class Context:
     """Whether a smaller run will do: with the same claims and tolerances, and larger errors."""
     seed: int = 0
     """Decides the data and the fits."""
+    minutes: float | None = None
+    """How long its fits may take in all, where it can be longer or shorter."""
     quiet: bool = False
     watch: Watch = unseen
 
     def save(self, name: str, events: np.ndarray) -> Path:
         """Write events into the study's folder."""
         path = self.folder / name
-        with Writer(path, events.shape[1:], events.dtype) as writer:
+        with Writer(path, events.shape[1:], events.dtype, force=True) as writer:
             writer.append(events)
         return path
 
     def fit(self, name: str, recipe: str, data: Path | str, **settings: Any) -> tuple[Run, ...]:
         """Fit a recipe to data and keep it in the study's folder; one run for each of `seeds`.
 
-        Of a fit that was stopped nothing can be claimed, so the study stops too.
+        A fit that is there is not done again, and one that was stopped goes on. Of a fit that is
+        stopped nothing can be claimed, so the study stops too.
         """
-        result = api.fit(
-            recipe, data, out=self.folder / name, quiet=self.quiet, seed=self.seed, **settings
-        )
+        settings = {"seed": self.seed, **settings}
+        out = self.folder / name
+        if (out / RECIPE).exists():
+            _check_same(out, recipe, settings)
+            result = load_all(out)
+            if not all(run.finished for run in _members(result)):
+                result = api.resume(out, quiet=self.quiet)
+        else:
+            result = api.fit(recipe, data, out=out, quiet=self.quiet, **settings)
         if not result.finished:
             raise KeyboardInterrupt
-        return result.members if isinstance(result, Ensemble) else (result,)
+        return _members(result)
+
+
+def _members(result: Run | Ensemble) -> tuple[Run, ...]:
+    return result.members if isinstance(result, Ensemble) else (result,)
+
+
+def _check_same(out: Path, recipe: str, settings: dict[str, Any]) -> None:
+    """Refuse a fit in the study's folder that is not the one that belongs there."""
+    found = Record.load(out).recipe
+    for name, value in {"name": recipe, **settings}.items():
+        if getattr(found, name, value) != value:
+            raise RunError(
+                f"The fit {out} has {name} = {getattr(found, name)!r}, and the study wants "
+                f"{value!r}: begin the study again with --force."
+            )
 
 
 class Findings(NamedTuple):

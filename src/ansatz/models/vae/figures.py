@@ -1,6 +1,7 @@
 """What is worth looking at in a variational autoencoder."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import equinox as eqx
 import jax
@@ -8,9 +9,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from ansatz.distributions import Normal, kl
+from ansatz.distributions import BernoulliHead
+from ansatz.models.vae.bound_figures import bound_figures
+from ansatz.models.vae.diagnostics import COLLAPSE, kl_per_latent, prior_moments
 from ansatz.models.vae.model import VAE
-from ansatz.protocol.capabilities import Event
 from ansatz.protocol.figures import (
     Bars,
     Curve,
@@ -21,7 +23,6 @@ from ansatz.protocol.figures import (
     as_images,
     is_image,
 )
-from ansatz.protocol.source import Batch
 from ansatz.protocol.subject import Subject
 
 DEVIATIONS = np.linspace(-3, 3, 15)
@@ -32,57 +33,60 @@ SIDE = 20
 
 
 def figures(model: VAE, subject: Subject) -> tuple[Figure, ...]:
-    """What each latent carries, what it does, and the plane of two of them."""
+    """What each latent carries, what it does, the plane of two of them, and how good the bound
+    is."""
     found: list[Figure] = []
     price = None
-    order = np.arange(len(model.prior.mean()))
+    moments = Moments.of(model, subject)
+    order = np.arange(model.read)
     if subject.batch is not None:
-        price = np.asarray(kl_per_latent(model, subject.batch))
+        whole = np.asarray(kl_per_latent(model, subject.batch))
+        found.append(_prices(whole, np.argsort(-whole)))
+        price = whole[: model.read]
         order = np.argsort(-price)
-        found.append(_prices(price, order))
-    found += _traversals(model, subject, order[:MOST_LATENTS], price)
-    if len(order) == 2:
-        found += _manifold(model, subject)
+    found += _traversals(model, subject, moments, order[:MOST_LATENTS], price)
+    if len(order) == 2 and not moments.bits:
+        found += _manifold(model, subject, moments)
+    if subject.batch is not None:
+        found += bound_figures(model, subject.batch, order)
     return tuple(found)
 
 
-@eqx.filter_jit
-def kl_per_latent(model: VAE, batch: Batch) -> Float[Array, " latent"]:
-    """E_x[KL(q(z_i | x) || p(z_i))], the nats that each number of a code carries."""
+@dataclass(frozen=True, eq=False)
+class Moments:
+    """Where the prior has the codes that the decoder reads, and how far they spread."""
 
-    def one(event: Event, condition: Array | None) -> Array:
-        posterior, prior = model.posterior(event, condition), model.prior
+    centre: Float[np.ndarray, " latent"]
+    width: Float[np.ndarray, " latent"]
+    bits: bool
+    """Whether they lie between zero and one."""
 
-        def single(m: Array, v: Array, prior_m: Array, prior_v: Array) -> Array:
-            return kl(Normal(m, jnp.sqrt(v)), Normal(prior_m, jnp.sqrt(prior_v))).value
+    @classmethod
+    def of(cls, model: VAE, subject: Subject) -> "Moments":
+        mean, variance = prior_moments(model, subject.condition)
+        bits = isinstance(model.code_head, BernoulliHead)
+        read = slice(model.read)
+        return cls(np.asarray(mean)[read], np.sqrt(np.asarray(variance))[read], bits)
 
-        return jax.vmap(single)(
-            posterior.mean(), posterior.variance(), prior.mean(), prior.variance()
-        )
+    def traversals(self, latents: np.ndarray) -> Float[np.ndarray, "row step latent"]:
+        """The prior's mean, moved along one latent in each row by `DEVIATIONS` of the prior's."""
+        codes = np.tile(self.centre, (len(latents), len(DEVIATIONS), 1))
+        for row, i in enumerate(latents):
+            codes[row, :, i] += (DEVIATIONS * self.width[i]).astype(codes.dtype)
+        return np.clip(codes, 0, 1) if self.bits else codes
 
-    return jnp.mean(jax.vmap(one)(batch.event, batch.condition), 0)
+    def manifold(self) -> Float[np.ndarray, "row column 2"]:
+        """z = mean + deviation * Phi^-1((k + 1/2) / n) in both latents: as likely between
+        neighbours.
 
+        The first latent grows to the right, the second one upwards.
+        """
+        from scipy.special import ndtri
 
-def traversal_codes(model: VAE, latents: np.ndarray) -> Float[np.ndarray, "row step latent"]:
-    """The prior's mean, moved along one latent in each row by `DEVIATIONS` of the prior's."""
-    centre, width = np.asarray(model.prior.mean()), np.sqrt(np.asarray(model.prior.variance()))
-    codes = np.tile(centre, (len(latents), len(DEVIATIONS), 1))
-    for row, i in enumerate(latents):
-        codes[row, :, i] += (DEVIATIONS * width[i]).astype(codes.dtype)
-    return codes
-
-
-def manifold_codes(model: VAE) -> Float[np.ndarray, "row column 2"]:
-    """z = mean + deviation * Phi^-1((k + 1/2) / n) in both latents: as likely between neighbours.
-
-    The first latent grows to the right, the second one upwards.
-    """
-    from scipy.special import ndtri
-
-    centre, width = np.asarray(model.prior.mean()), np.sqrt(np.asarray(model.prior.variance()))
-    quantiles = ndtri((np.arange(SIDE) + 0.5) / SIDE)
-    right, up = np.meshgrid(quantiles, quantiles[::-1])
-    return (centre + width * np.stack([right, up], -1)).astype(centre.dtype)
+        quantiles = ndtri((np.arange(SIDE) + 0.5) / SIDE)
+        right, up = np.meshgrid(quantiles, quantiles[::-1])
+        codes = self.centre + self.width * np.stack([right, up], -1)
+        return codes.astype(self.centre.dtype)
 
 
 @eqx.filter_jit
@@ -101,11 +105,13 @@ def _decode(model: VAE, subject: Subject, codes: np.ndarray) -> np.ndarray:
 
 def _prices(price: np.ndarray, order: np.ndarray) -> Bars:
     used = int(np.sum(price > 0.01))
+    collapsed = f" This is {COLLAPSE}." if used == 0 else ""
     return Bars(
         name="kl",
         title="What each latent carries",
         caption="Mean divergence KL(q(z | x) || p(z)) of each latent, in nats, largest first: "
-        f"{used} of {len(price)} carry more than 0.01; a latent at zero says nothing of the event.",
+        f"{used} of {len(price)} carry more than 0.01; a latent at zero says nothing of the "
+        f"event.{collapsed}",
         labels=tuple(f"z{i}" for i in order),
         values=price[order],
         x_label="latent",
@@ -114,12 +120,16 @@ def _prices(price: np.ndarray, order: np.ndarray) -> Bars:
 
 
 def _traversals(
-    model: VAE, subject: Subject, latents: np.ndarray, price: np.ndarray | None
+    model: VAE,
+    subject: Subject,
+    moments: Moments,
+    latents: np.ndarray,
+    price: np.ndarray | None,
 ) -> list[Figure]:
     shape = subject.shape
     if not is_image(shape) and len(shape) > 1:
         return []
-    events = _decode(model, subject, traversal_codes(model, latents))
+    events = _decode(model, subject, moments.traversals(latents))
     name, title = "traversals", "What each latent does"
     moved = (
         "One latent moves from −3 to 3 deviations of its prior, all others stay at its mean"
@@ -178,8 +188,8 @@ def _traversals(
     ]
 
 
-def _manifold(model: VAE, subject: Subject) -> list[Figure]:
-    codes = manifold_codes(model)
+def _manifold(model: VAE, subject: Subject, moments: Moments) -> list[Figure]:
+    codes = moments.manifold()
     told = (
         f"A grid of {SIDE} x {SIDE} codes, as much of the prior's probability between all "
         f"neighbours{subject.given}: z0 grows to the right, z1 upwards"

@@ -1,10 +1,15 @@
 """The variational autoencoder."""
 
+from typing import Any
+
+import equinox as eqx
 import jax
-import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
-from ansatz.distributions import AbstractDistribution, kl
+from ansatz.distributions import AbstractDistribution, AbstractHead
+from ansatz.models.vae.cascade import Cascade, LayeredEncoder
+from ansatz.models.vae.evidence import evidence
+from ansatz.models.vae.prior import given
 from ansatz.models.vae.view import View, known
 from ansatz.nets import ConditionalNet
 from ansatz.protocol.capabilities import (
@@ -13,12 +18,11 @@ from ansatz.protocol.capabilities import (
     CodeSampler,
     Condition,
     Event,
+    Evidence,
     Measure,
     Sampler,
     Scalar,
 )
-
-DRAWS_AT_ONCE = 50
 
 
 class VAE(Sampler, Bound, Codec, CodeSampler):
@@ -26,13 +30,23 @@ class VAE(Sampler, Bound, Codec, CodeSampler):
 
     Kingma and Welling (2014). The encoder is q, the decoder p(x | z, c), and the log-density is
     bounded by log p(x | c) >= E_q[log p(x | z, c)] - KL(q(z | x, c) || p(z)). The `view` is what
-    the encoder sees of an event, and is not learnt.
+    the encoder sees of an event, and is not learnt. A code may have several stochastic layers,
+    side by side in one vector, those nearest the events first; the decoder reads the first
+    `read` numbers.
     """
 
     view: View
-    encoder: ConditionalNet
+    encoder: ConditionalNet | LayeredEncoder
     decoder: ConditionalNet
-    prior: AbstractDistribution
+    prior: Any
+    read: int = eqx.field(static=True)
+    dtype: str = eqx.field(static=True)
+
+    @property
+    def code_head(self) -> AbstractHead:
+        """What makes a distribution of the encoder's numbers, in the layer the decoder reads."""
+        one = self.encoder.first if isinstance(self.encoder, LayeredEncoder) else self.encoder
+        return one.head
 
     @property
     def measure(self) -> Measure:
@@ -44,70 +58,69 @@ class VAE(Sampler, Bound, Codec, CodeSampler):
     def sample(self, key: PRNGKeyArray, condition: Condition = None) -> Array:
         key_code, key_event = jax.random.split(key)
         code = self.sample_code(key_code, condition)
-        return self.decoder(code, condition).sample(key_event)
+        return self.likelihood(code, condition).sample(key_event)
 
     def posterior(
         self, event: Event, condition: Condition = None, *, key: PRNGKeyArray | None = None
-    ) -> AbstractDistribution:
+    ) -> AbstractDistribution | Cascade:
         """q(z | x, c)."""
         return self.encoder(self.view(event), condition, key=key)
 
+    def likelihood(
+        self,
+        code: Float[Array, " code"],
+        condition: Condition = None,
+        *,
+        key: PRNGKeyArray | None = None,
+    ) -> AbstractDistribution:
+        """p(x | z, c)."""
+        return self.decoder(code[: self.read], condition, key=key)
+
+    def code_prior(self, condition: Condition = None) -> Any:
+        """p(z), or p(z | c) where it depends on the condition."""
+        return given(self.prior, self.encoder, condition)
+
     def encode(self, event: Event, condition: Condition = None) -> Float[Array, " code"]:
-        """The mean of q(z | x, c)."""
-        return self.posterior(event, condition).mean()
+        """The mean of q(z | x, c); of several layers, each given the one before at its mean."""
+        return self.posterior(event, condition).point()
 
     def decode(self, code: Float[Array, " code"], condition: Condition = None) -> Array:
         """The mean of p(x | z, c); of numbers without an order, the most probable."""
-        return self.decoder(code, condition).point()
+        return self.likelihood(code, condition).point()
 
     def sample_code(self, key: PRNGKeyArray, condition: Condition = None) -> Float[Array, " code"]:
-        return self.prior.sample(key)
+        return self.code_prior(condition).sample(key)
 
-    def elbo_terms(
-        self, event: Event, condition: Condition = None, *, key: PRNGKeyArray
-    ) -> tuple[Scalar, Scalar]:
-        """A one-draw estimate of E_q[log p(x | z, c)], and KL(q || prior).
-
-        The divergence is exact where it has a closed form. The draw is reparameterised, so
-        that both terms can be differentiated. Of numbers that are missing nothing is asked:
-        p(x | z, c) is that of the observed ones.
-        """
-        key_encoder, key_code, key_decoder, key_kl = jax.random.split(key, 4)
-        posterior = self.posterior(event, condition, key=key_encoder)
-        code = posterior.sample(key_code)
-        likelihood = self.decoder(code, condition, key=key_decoder)
-        divergence = kl(posterior, self.prior, key=key_kl)
-        return likelihood.log_prob(*known(event)), divergence.value
-
-    def bound(
+    def evidence(
         self,
         event: Event,
         condition: Condition = None,
         *,
         key: PRNGKeyArray,
-        samples: int = 1,
-    ) -> Scalar:
+        samples: int,
+    ) -> Evidence:
         """log (1/K) sum_k p(x | z_k, c) p(z_k) / q(z_k | x, c) with z_k ~ q, K = `samples`.
 
         The importance-weighted bound of Burda, Grosse and Salakhutdinov (2016): its expectation
-        is the evidence lower bound at K = 1 and rises to log p(x | c). Weights are summed
-        a few draws at a time, so memory does not grow with K.
+        is the evidence lower bound at K = 1 and rises to log p(x | c). Memory does not grow
+        with K.
         """
-        value, observed = known(event)
-        posterior = self.posterior(event, condition)
-        at_once = min(samples, DRAWS_AT_ONCE)
-        rounds = -(-samples // at_once)
+        return self.evidence_by(self.posterior(event, condition), event, condition, key, samples)
 
-        def log_weight(draw: Array) -> Scalar:
-            code, log_q = posterior.sample_and_log_prob(jax.random.fold_in(key, draw))
-            likelihood = self.decoder(code, condition).log_prob(value, observed)
-            log_p = likelihood + self.prior.log_prob(code)
-            return jnp.where(draw < samples, log_p - log_q, -jnp.inf)
+    def evidence_by(
+        self,
+        q: AbstractDistribution | Cascade,
+        event: Event,
+        condition: Condition,
+        key: PRNGKeyArray,
+        samples: int,
+    ) -> Evidence:
+        """The same with codes from any distribution: one refined for the event, say."""
+        p = self.code_prior(condition)
 
-        def add(total: Scalar, first: Array) -> tuple[Scalar, None]:
-            weights = jax.vmap(log_weight)(first + jnp.arange(at_once))
-            return jnp.logaddexp(total, jax.nn.logsumexp(weights)), None
+        def log_weight(key: PRNGKeyArray) -> Scalar:
+            code, log_q = q.sample_and_log_prob(key)
+            fit = self.likelihood(code, condition).log_prob(*known(event))
+            return fit + p.log_prob(code) - log_q
 
-        start = jnp.full((), -jnp.inf, value.dtype)
-        total, _ = jax.lax.scan(add, start, at_once * jnp.arange(rounds))
-        return total - jnp.log(jnp.asarray(samples, value.dtype))
+        return evidence(log_weight, key, samples)

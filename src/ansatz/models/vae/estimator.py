@@ -1,0 +1,181 @@
+"""How the gradient of a bound passes through codes that are drawn at random.
+
+All estimators act on the same log-weights s(z), of which the bound is a mean over groups of
+
+    L = log (1/K) sum_k exp s(z_k),    z_k ~ q.
+
+They differ in whether gradients follow the drawn code, whether log q within s moves with its own
+parameters, and what stands in for the gradient that a fixed code does not carry.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from ansatz.distributions import AbstractDistribution, Bernoulli
+from ansatz.models.vae.cascade import Cascade
+
+AT_ONCE = 100
+"""Codes of an event that are in memory together."""
+
+Codes = Float[Array, "groups samples code"]
+Weights = Float[Array, "groups samples"]
+Draw = Callable[[AbstractDistribution, PRNGKeyArray, float], Array]
+Baseline = Callable[[Weights, Float[Array, " groups"], Float[Array, ""] | None], Weights]
+
+
+def followed(q: AbstractDistribution, key: PRNGKeyArray, temperature: float) -> Array:
+    """A code that moves with q: z = T(noise; q)."""
+    return q.sample(key)
+
+
+def fixed(q: AbstractDistribution, key: PRNGKeyArray, temperature: float) -> Array:
+    """A code that stays where it was drawn."""
+    return jax.lax.stop_gradient(q.sample(key))
+
+
+def relaxed(q: AbstractDistribution, key: PRNGKeyArray, temperature: float) -> Array:
+    """A code between zeros and ones that moves with q."""
+    if not isinstance(q, Bernoulli):
+        raise TypeError(f"Only bits can be relaxed, not a {type(q).__name__}.")
+    return q.relaxed(key, temperature)
+
+
+def straight(q: AbstractDistribution, key: PRNGKeyArray, temperature: float) -> Array:
+    """Zeros and ones that claim to move as the relaxed code does (Bengio et al., 2013)."""
+    soft = relaxed(q, key, temperature)
+    return soft + jax.lax.stop_gradient(jnp.round(soft) - soft)
+
+
+def held(q: Any) -> Any:
+    """q with parameters that stand still."""
+    return jax.tree.map(
+        lambda leaf: jax.lax.stop_gradient(leaf) if eqx.is_inexact_array(leaf) else leaf, q
+    )
+
+
+def nothing(s: Weights, bound: Float[Array, " groups"], mean: Array | None) -> Weights:
+    """No baseline."""
+    return jnp.zeros_like(s)
+
+
+def constant(s: Weights, bound: Float[Array, " groups"], mean: Array | None) -> Weights:
+    """The mean of the bound over earlier batches."""
+    return jnp.zeros_like(s) if mean is None else jnp.full_like(s, mean)
+
+
+def leave_one_out(s: Weights, bound: Float[Array, " groups"], mean: Array | None) -> Weights:
+    """What the bound would be without the code, judged by the others.
+
+    Within a group the missing log-weight is put at the mean of the others (VIMCO; Mnih and
+    Rezende, 2016). Of a code that is alone in its group the other groups tell.
+    """
+    groups, samples = s.shape
+    if samples == 1:
+        return ((jnp.sum(bound) - bound) / (groups - 1))[:, None]
+    others = (jnp.sum(s, 1, keepdims=True) - s) / (samples - 1)
+    replaced = jnp.where(jnp.eye(samples, dtype=bool)[None], others[:, :, None], s[:, None, :])
+    return log_mean_exp(replaced)
+
+
+@dataclass(frozen=True)
+class Estimator:
+    """One way of estimating a bound's gradient; its value is the bound's in all of them."""
+
+    draw: Draw
+    """Whether, and how, a drawn code moves with the parameters of q."""
+    holds_density: bool = False
+    """Whether the parameters of q stand still in log q, so that only the code moves it."""
+    doubly: bool = False
+    """Whether what passes through a code is weighted twice (Tucker et al., 2019)."""
+    baseline: Baseline | None = None
+    """What the bound is compared with where the score of q speaks for fixed codes."""
+
+    def suits(self, posterior: str) -> bool:
+        """Whether codes of this kind of posterior can be drawn so."""
+        if self.draw is fixed:
+            return True
+        return (posterior == "binary") == (self.draw in (relaxed, straight))
+
+    @property
+    def remembers(self) -> bool:
+        """Whether it wants the mean of earlier bounds."""
+        return self.baseline is constant
+
+    def bound(
+        self,
+        q: AbstractDistribution | Cascade,
+        log_weight: Callable[[Any, Array], tuple[Array, Any]],
+        key: PRNGKeyArray,
+        *,
+        shape: tuple[int, int],
+        temperature: float = 1.0,
+        mean: Array | None = None,
+    ) -> tuple[Float[Array, ""], Any]:
+        """The mean over groups of L, and what else `log_weight(q, z) -> (s, more)` says.
+
+        `shape` is (groups, K), where memory grows with K only by the codes themselves. `mean` is
+        that of earlier bounds, for a constant baseline.
+        """
+        density = held(q) if self.holds_density else q
+
+        def each(function: Callable[[Array], Any]) -> Callable[[Array], Any]:
+            if shape[1] <= AT_ONCE:
+                return jax.vmap(jax.vmap(function))
+            # What a code needs on the way back is computed again there, and not kept for all.
+            again = jax.checkpoint(function)
+            return jax.vmap(lambda group: jax.lax.map(again, group, batch_size=AT_ONCE))
+
+        def draw(p: AbstractDistribution, key: PRNGKeyArray) -> Array:
+            return self.draw(p, key, temperature)
+
+        codes = each(lambda k: q.drawn(k, draw) if isinstance(q, Cascade) else draw(q, k))(
+            jax.random.split(key, shape)
+        )
+        weigh = each(lambda code: log_weight(density, code))
+        s, more = weigh(codes)
+        if self.doubly:
+            # The values are the same again, and compiled code computes them once.
+            share = jax.lax.stop_gradient(jax.nn.softmax(s, axis=1))
+            s, more = weigh(_slowed(codes, jnp.broadcast_to(share[..., None], codes.shape)))
+        bound = log_mean_exp(s)
+        if self.baseline is not None:
+            gain = jax.lax.stop_gradient(bound[:, None] - self.baseline(s, bound, mean))
+            log_q = each(q.log_prob)(codes)
+            # Zero in value; its gradient is that of the density the codes come from.
+            bound = bound + jnp.sum(gain * (log_q - jax.lax.stop_gradient(log_q)), 1)
+        return jnp.mean(bound), more
+
+
+ESTIMATORS = {
+    "reparameterised": Estimator(followed),
+    "sticking-the-landing": Estimator(followed, holds_density=True),
+    "doubly-reparameterised": Estimator(followed, holds_density=True, doubly=True),
+    "score": Estimator(fixed, baseline=nothing),
+    "score-constant": Estimator(fixed, baseline=constant),
+    "score-leave-one-out": Estimator(fixed, baseline=leave_one_out),
+    "relaxed": Estimator(relaxed),
+    "straight-through": Estimator(straight),
+}
+
+
+def log_mean_exp(s: Float[Array, "*shape samples"]) -> Float[Array, "*shape"]:
+    """log (1/K) sum_k exp s_k over the last axis."""
+    return jax.nn.logsumexp(s, axis=-1) - jnp.log(jnp.asarray(s.shape[-1], s.dtype))
+
+
+@jax.custom_jvp
+def _slowed(z: Array, share: Array) -> Array:
+    """z, whose derivative is multiplied by `share`."""
+    return z
+
+
+@_slowed.defjvp
+def _(primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> tuple[Array, Array]:
+    (z, share), (dz, _) = primals, tangents
+    return z, share * dz
