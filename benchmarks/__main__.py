@@ -5,7 +5,7 @@ import os
 import tempfile
 from pathlib import Path
 
-from benchmarks import calo_features, em, environment, iwae, showers, streaming, vae_training
+from benchmarks import calo_features, em, environment, gibbs, iwae, showers, streaming, vae_training
 from benchmarks.harness import Setting
 from benchmarks.report import write_section
 
@@ -14,6 +14,7 @@ BENCHMARKS = {
     "iwae": iwae,
     "streaming": streaming,
     "em": em,
+    "gibbs": gibbs,
     "showers": showers,
     "calo_features": calo_features,
 }

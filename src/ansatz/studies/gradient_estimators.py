@@ -67,7 +67,7 @@ def claims(found: dict[Case, Moments], landed: Measured) -> tuple[Claim, ...]:
         for draws in DRAWS:
             mine = [
                 moments.bias
-                for case, moments in found.items()
+                for case, drawn in found.items()
                 if (case.posterior, case.draws, case.biased) == (posterior, draws, False)
             ]
             made_claims.append(
@@ -114,11 +114,11 @@ def claims(found: dict[Case, Moments], landed: Measured) -> tuple[Claim, ...]:
             )
         )
     ratios = []
-    for case, moments in found.items():
+    for case, drawn in found.items():
         if case.estimator == "score-leave-one-out":
             plain = found[Case(case.posterior, "score", case.draws)].variance
-            ratio = moments.variance.value / plain.value
-            parts = [m.error / m.value for m in (moments.variance, plain)]
+            ratio = drawn.variance.value / plain.value
+            parts = [m.error / m.value for m in (drawn.variance, plain)]
             ratios.append(Measured(ratio, ratio * math.hypot(*parts), BLOCKS - 1))
     return (
         *made_claims,
@@ -151,7 +151,7 @@ def figures(found: dict[Case, Moments]) -> tuple[Curves | Matrix, ...]:
     """What averaging does, a table of bias and one of noise."""
     labels = tuple(dict.fromkeys(case.label for case in found))
     columns = tuple(f"K = {draws}" for draws in DRAWS)
-    at = {(case.label, case.draws): moments for case, moments in found.items()}
+    at = {(case.label, case.draws): moments for case, drawn in found.items()}
 
     def table(value: Callable[[Moments], float]) -> np.ndarray:
         return np.array([[value(at[label, draws]) for draws in DRAWS] for label in labels])

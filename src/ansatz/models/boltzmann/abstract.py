@@ -1,0 +1,196 @@
+"""What all Boltzmann machines share."""
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, PRNGKeyArray, Shaped
+
+from ansatz.models.boltzmann.enumeration import log_sum_free
+from ansatz.models.boltzmann.kernel import AbstractKernel, Beta, State, run
+from ansatz.models.boltzmann.units import Units
+from ansatz.protocol.capabilities import Condition, Energy, Sampler, Scalar
+from ansatz.protocol.errors import DataError
+
+
+class AbstractMachine(Sampler, Energy):
+    """p(s) ∝ exp(-beta E(s)) over units of two values, of which events show the visible ones.
+
+    A state is a column of an array (node, chain). Functions of many chains take such arrays;
+    those of one event are for `jax.vmap`.
+    """
+
+    units: eqx.AbstractVar[Units]
+    visible: eqx.AbstractVar[tuple[int, ...]]
+    """The nodes that events show, in the order of an event's numbers."""
+    shape: eqx.AbstractVar[tuple[int, ...]]
+    """Of an event."""
+    sweeps: eqx.AbstractVar[int]
+    """Of Gibbs sampling from a random start before `sample` takes an event."""
+
+    @property
+    @abstractmethod
+    def nodes(self) -> int:
+        """How many units there are."""
+
+    @property
+    @abstractmethod
+    def dtype(self) -> jnp.dtype:
+        """Of parameters and states."""
+
+    @abstractmethod
+    def kernel(self, clamped: tuple[int, ...] = ()) -> AbstractKernel:
+        """What changes the nodes that are not clamped."""
+
+    @abstractmethod
+    def exact_kernel(self, clamped: tuple[int, ...] = ()) -> AbstractKernel:
+        """The one that leaves the fewest units to enumerate."""
+
+    @abstractmethod
+    def log_conditionals(self, event: Float[Array, "..."]) -> Float[Array, " visible"]:
+        """log p(v_i | all other visible units) of each unit of an event."""
+
+    @abstractmethod
+    def at(self, beta: float | Scalar) -> "AbstractMachine":
+        """The machine whose distribution at inverse temperature 1 is that of this one at beta."""
+
+    @abstractmethod
+    def independent(self, bias: Float[Array, " node"]) -> "AbstractMachine":
+        """The machine of the same kind with these biases and nothing else."""
+
+    @abstractmethod
+    def log_independent(self, bias: Float[Array, " node"], free: np.ndarray) -> Scalar:
+        """log Z over the free nodes of `independent(bias)`."""
+
+    @abstractmethod
+    def start(self, key: PRNGKeyArray, chains: int, bias: Float[Array, " node"]) -> State:
+        """Chains drawn from `independent(bias)`."""
+
+    @abstractmethod
+    def check(
+        self, values: Shaped[Array, "..."] | np.ndarray, what: str, nodes: Sequence[int]
+    ) -> None:
+        """Refuse values that these nodes cannot have."""
+
+    @abstractmethod
+    def base_bias(self, events: Shaped[Array, "chain ..."] | np.ndarray) -> Float[Array, " node"]:
+        """The biases of independent visible units with the means of these events.
+
+        One event of each value is added, so that no bias is infinite; hidden biases are zero.
+        """
+
+    @property
+    def hidden(self) -> tuple[int, ...]:
+        """The nodes that events do not show."""
+        shown = set(self.visible)
+        return tuple(i for i in range(self.nodes) if i not in shown)
+
+    def energies(self, state: State) -> Float[Array, " chain"]:
+        """E of every chain."""
+        kernel = self.kernel()
+        return kernel.energies(kernel.lay(state))
+
+    def free_energy(self, event: Float[Array, "..."], beta: Beta = 1.0) -> Scalar:
+        """-log sum_h exp(-beta E(v, h)): the hidden units summed out, exactly.
+
+        In closed form where no two hidden units are coupled; else by enumeration of as many of
+        them as leave the others independent.
+        """
+        kernel = self.kernel(self.visible)
+        shown = kernel.lay(self.shown(event.reshape(-1, 1)))
+        return -log_sum_free(kernel, shown, beta)
+
+    def energy(self, event: Float[Array, "..."], condition: Condition = None) -> Scalar:
+        """-log p(event) up to a constant: the free energy."""
+        return self.free_energy(event)
+
+    def sample(self, key: PRNGKeyArray, condition: Condition = None) -> Float[Array, "..."]:
+        """One event after `sweeps` sweeps; vmapped, as many chains at once."""
+        return self.events(_one_chain(self, key))[0]
+
+    def shown(self, values: Float[Array, "visible chain"]) -> State:
+        """A state of these visible units, and hidden ones at zero."""
+        state = jnp.zeros((self.nodes, values.shape[1]), self.dtype)
+        return state.at[jnp.asarray(self.visible)].set(values.astype(self.dtype))
+
+    def events(self, state: State) -> Float[Array, "chain ..."]:
+        """What the visible units of every chain show."""
+        return state[np.asarray(self.visible)].T.reshape(-1, *self.shape)
+
+    def clamp(
+        self,
+        state: State,
+        nodes: Sequence[int] | np.ndarray,
+        values: int | float | Shaped[Array, "..."] | np.ndarray,
+    ) -> State:
+        """The state with these nodes at these values, (clamped, chain) or the same for all."""
+        known = clamped_nodes(nodes, self.nodes)
+        given = np.asarray(values)
+        if given.ndim < 2:
+            given = np.broadcast_to(given.reshape(-1, 1), (len(known), state.shape[1]))
+        if given.shape != (len(known), state.shape[1]):
+            raise DataError(
+                f"{len(known)} nodes are clamped in {state.shape[1]} chains: their values are of "
+                f"that shape, not of {given.shape}."
+            )
+        self.check(given, "The value of a clamped unit", known)
+        return state.at[np.array(known, int)].set(jnp.asarray(given, self.dtype))
+
+    def states_of(self, events: Shaped[Array, "chain ..."] | np.ndarray) -> State:
+        """A chain for each event, which its visible units show; hidden ones are at zero."""
+        rows = np.asarray(events).reshape(len(events), -1)
+        if rows.shape[1] != len(self.visible):
+            raise DataError(
+                f"An event of this machine has {len(self.visible)} numbers, not {rows.shape[1]}."
+            )
+        self.check(rows, "The numbers of an event", self.visible)
+        return self.shown(jnp.asarray(rows.T, self.dtype))
+
+
+def clamped_nodes(
+    nodes: Sequence[int] | np.ndarray, count: int, use: str = "clamp"
+) -> tuple[int, ...]:
+    """The nodes to clamp, each of them known and named once."""
+    known = tuple(int(i) for i in nodes)
+    for i in known:
+        if not 0 <= i < count:
+            raise DataError(
+                f"There is no node {i} to {use}: the machine has the nodes 0 to {count - 1}."
+            )
+    if len(set(known)) != len(known):
+        twice = next(i for i in known if known.count(i) > 1)
+        raise DataError(f"The node {twice} is there twice among those to {use}.")
+    return known
+
+
+@jax.custom_batching.custom_vmap
+def _one_chain(machine: AbstractMachine, key: PRNGKeyArray) -> State:
+    return _chains(machine, key, 1)
+
+
+@_one_chain.def_vmap
+def _many_chains(
+    size: int, batched: Sequence[Any], machine: AbstractMachine, keys: Shaped[Array, "..."]
+) -> tuple[Float[Array, "event node 1"], bool]:
+    """Many events are many chains of one state, which is what a kernel is fast at.
+
+    Their noise is one stream, that of the first key.
+    """
+    machines, many = batched
+    if not many or any(jax.tree.leaves(machines)):
+        axes = jax.tree.map(lambda each: 0 if each else None, tuple(batched))
+        return jax.vmap(lambda m, k: _chains(m, k, 1), in_axes=axes)(machine, keys), True
+    return _chains(machine, keys[0], size).T[:, :, None], True
+
+
+def _chains(machine: AbstractMachine, key: PRNGKeyArray, chains: int) -> State:
+    """Chains after the machine's sweeps from a random start."""
+    key_start, key_run = jax.random.split(key)
+    kernel = machine.kernel()
+    state = machine.start(key_start, chains, jnp.zeros(machine.nodes, machine.dtype))
+    laid = run(kernel, kernel.lay(state), key_run, machine.sweeps)
+    return kernel.restore(laid)
