@@ -36,7 +36,7 @@ def measure(setting: Setting) -> str:
     def contender(name: str, file: str, mib: int) -> Contender:
         fit: dict[str, Any] = {"data": str(setting.folder / file), "buffer": mib, "epochs": EPOCHS}
         fit |= {"width": WIDTH, "batch": BATCH, "latent": LATENT}
-        return Contender(name, Path(sys.executable), SCRIPT, {"fits": [fit]})
+        return Contender(name, Path(sys.executable), SCRIPT, fit)
 
     runs = interleave(
         [

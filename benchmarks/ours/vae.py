@@ -65,12 +65,12 @@ def learn(work: dict[str, Any], folder: Path) -> dict[str, float]:
 
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
-        fits = [learn(work, Path(folder)) for work in json.loads(sys.argv[1])["fits"]]
+        fit = learn(json.loads(sys.argv[1]), Path(folder))
     # Linux counts in KiB, macOS in bytes.
     unit = 1 if sys.platform == "darwin" else 1024
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
     versions = {name: version(name) for name in ("jaxlib", "equinox", "optax", "numpy")}
-    print(json.dumps({"fits": fits, "peak": peak, "versions": versions}))
+    print(json.dumps({**fit, "peak": peak, "versions": versions}))
 
 
 if __name__ == "__main__":

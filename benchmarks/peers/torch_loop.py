@@ -45,5 +45,4 @@ def learn(work: dict) -> dict[str, float]:
 if __name__ == "__main__":
     given = json.loads(sys.argv[1])
     torch.set_num_threads(given["threads"])
-    fits = [learn(work) for work in given["fits"]]
-    print(json.dumps({"fits": fits, "versions": {"PyTorch": torch.__version__}}))
+    print(json.dumps({**learn(given), "versions": {"PyTorch": torch.__version__}}))

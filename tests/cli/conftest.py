@@ -8,7 +8,8 @@ import pytest
 
 from ansatz.cli.main import run
 
-SMALL = ["--latent", "2", "--hidden", "8", "--batch", "16", "--epochs", "2", "--quiet"]
+QUIETLY = ["--quiet", "--no-report"]
+SMALL = ["--latent", "2", "--hidden", "8", "--batch", "16", "--epochs", "2", *QUIETLY]
 
 
 @pytest.fixture(scope="session")
@@ -31,7 +32,7 @@ def workshop(tmp_path_factory):
     run(["fit", "vae", str(folder / "events.npy"), *SMALL, "--out", str(folder / "plain")])
     words = ["fit", "vae", str(folder / "table.csv"), *SMALL]
     run([*words, "--out", str(folder / "conditional"), "--conditions", "particle", "angle"])
-    run(["fit", "pca", "digits", "--latent", "4", "--quiet", "--out", str(folder / "pca")])
+    run(["fit", "pca", "digits", "--latent", "4", *QUIETLY, "--out", str(folder / "pca")])
     return folder
 
 

@@ -48,6 +48,9 @@ def test_every_command_prints_one_object(here, tmp_path, answer, plain):
     found = {name: answer(name, *words) for name, words in asked.items()}
     assert found["fit"]["run"] == str(tmp_path / "fitted")
     assert found["fit"]["finished"] is True
+    page = found["fit"].pop("report")
+    assert page == str(tmp_path / "fitted" / "report.html")
+    assert "<h2>Settings</h2>" in Path(page).read_text()
     history = (tmp_path / "fitted" / "history.jsonl").read_text().splitlines()
     assert json.loads(history[-1]).items() <= found["fit"].items()
     assert found["sample"] == {"out": str(plain / "samples.npy"), "events": 3, "shape": [3]}
@@ -62,14 +65,15 @@ def test_every_command_prints_one_object(here, tmp_path, answer, plain):
     again = np.load(found["reconstruct"]["out"])
     np.testing.assert_array_equal(again, ansatz.load(plain).reconstruct("events.npy"))
     assert found["evaluate"]["events"] == "100 events of events.npy"
-    resumed = answer("fit", "--resume", tmp_path / "fitted")
+    resumed = answer("fit", "--resume", tmp_path / "fitted", "--no-report")
     assert resumed["run"] == str(tmp_path / "fitted")
+    assert resumed["report"] is None
     info = answer("data", "info", "events.npy")
     assert info["events"]["shape"] == [100, 3]
 
 
 def test_progress_is_apart_from_the_output(here, tmp_path, capsys):
-    words = ["fit", "pca", "digits", "--latent", "2", "--out"]
+    words = ["fit", "pca", "digits", "--latent", "2", "--no-report", "--out"]
     assert run([*words, str(tmp_path / "one"), "--json"]) == 0
     out, err = capsys.readouterr()
     assert json.loads(out)["finished"]
@@ -267,7 +271,8 @@ def test_ctrl_c_says_how_to_go_on(here, tmp_path, capsys, monkeypatch):
     printed, said = capsys.readouterr()
     assert printed == ""
     assert f"ansatz fit --resume {out}" in said
-    assert run(["fit", "--resume", str(out), "--quiet"]) == 0
+    assert not (out / "report.html").exists()
+    assert run(["fit", "--resume", str(out), "--quiet", "--no-report"]) == 0
     name = "model.safetensors"
     assert (out / name).read_bytes() == (here / "plain" / name).read_bytes()
 
@@ -277,7 +282,7 @@ def test_groups_on_the_command_line(here, tmp_path, monkeypatch):
     # No checkpoint between the first and the last.
     monkeypatch.setattr(fitting, "SECONDS_BETWEEN", 1e9)
     words = ["fit", "vae", "events.npy", "--latent", "2", "--hidden", "8", "--batch", "16"]
-    words += ["--epochs", "1", "--quiet", "--out", str(tmp_path / "run"), "--group"]
+    words += ["--epochs", "1", "--quiet", "--no-report", "--out", str(tmp_path / "run"), "--group"]
     run([*words, "encoder.rate=1e-4", "encoder.last=0", "decoder.optimiser=sgd"])
     fitted = ansatz.load(tmp_path / "run")
     assert fitted.record.recipe.groups == {
@@ -344,6 +349,8 @@ def test_missing_numbers_are_filled_in(here, tmp_path, answer):
     out = tmp_path / "run"
     words = ["--missing", "nan", "--latent", "1", "--hidden", "8", "--epochs", "2", "--quiet"]
     answer("fit", "vae", tmp_path / "holes.csv", "--out", out, *words)
+    # The report has figures of what was observed.
+    assert (out / "figures" / "marginals.csv").exists()
     filled = tmp_path / "filled.csv"
     answer("reconstruct", out, tmp_path / "holes.csv", "--fill", "--out", filled)
     assert filled.read_text().startswith("a,b,c\n")

@@ -14,6 +14,7 @@ import jax
 import pytest
 from markdown_blocks import LANGUAGES, PAGES, Block, blocks, commands, looks_like, sessions
 
+from ansatz.cli import fit as cli_fit
 from ansatz.cli.main import main
 from ansatz.runs import fit as fitting
 
@@ -99,8 +100,11 @@ class Reader:
 
 
 @pytest.fixture
-def reader(tmp_path, monkeypatch):
+def reader(request, tmp_path, monkeypatch):
     """Someone who has the files that the pages name, and little time."""
+    if "report" not in PAGES[request.getfixturevalue("page")].read_text(encoding="utf-8"):
+        # Nobody looks at the pictures of these fits.
+        monkeypatch.setattr(cli_fit, "_draw", lambda path, **_: path / "report.html")
     for page in PAGES:
         for block in blocks(page):
             if block.title:

@@ -2,6 +2,7 @@
 
 import json
 import re
+import statistics
 from html.parser import HTMLParser
 
 import numpy as np
@@ -103,7 +104,7 @@ def test_what_was_fitted_to_what_and_how_well(whole):
         f"{value:.5g}",
         f"at epoch {best}",
         "of 2, all done",
-        f"{sum(seconds):.1f} s",
+        f"{sum(seconds):.1f} s" if sum(seconds) >= 1 else f"{1000 * sum(seconds):.0f} ms",
         "1,437",
         "8 × 8, whole numbers",
         "coloured by label",
@@ -250,6 +251,30 @@ def test_an_unfinished_run(run):
     report = write_report(run)
     assert report.missing == ()
     assert list(report.figures) == ["toy-place"]
+
+
+def test_an_ensemble_shows_its_spread_and_its_first_model(tmp_path):
+    path = tmp_path / "ensemble"
+    ansatz.fit(toy.ToyRecipe(epochs=3), np.eye(30)[:, :2], out=path, seeds=3, seed=4, quiet=True)
+    # The toy learns the same from every seed; these histories differ.
+    best = [0.5, 0.75, 1.75]
+    for seed, lowest in zip((4, 5, 6), best, strict=True):
+        file = path / f"seed-{seed}" / "history.jsonl"
+        rows = [json.loads(line) for line in file.read_text().splitlines()]
+        for row in rows:
+            row |= {"validation_distance": lowest + abs(row["epoch"] - 2), "best_epoch": 2}
+        file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    report = write_report(path)
+    # Its data were in memory; nothing else is missing.
+    (sentence,) = report.missing
+    assert "array in memory" in sentence
+    assert list(report.figures) == ["history", "toy-place"]
+    page = Page(report.page)
+    assert page.says("Of 3 fits the model of seed-4 is shown.")
+    mean, deviation = statistics.fmean(best), statistics.stdev(best)
+    assert page.says(f"{mean:.5g} ± {deviation:.2g}")
+    lines = (path / "figures" / "history.csv").read_text()
+    assert all(f"seed-{seed}, validation" in lines for seed in (4, 5, 6))
 
 
 def test_a_run_in_memory(tmp_path):

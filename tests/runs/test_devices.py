@@ -61,7 +61,11 @@ def assert_same_course(a, b):
 
 def test_two_devices_share_a_batch(table, alone, tmp_path):
     out = tmp_path / "run"
-    errors = end(begin(["fit", "vae", table, "--out", out, "--seeds", 2, *WORDS.split()], **TWO))
+    errors = end(
+        begin(
+            ["fit", "vae", table, "--out", out, "--seeds", 2, "--no-report", *WORDS.split()], **TWO
+        )
+    )
     assert "on 2 devices" in errors
     assert ansatz.load(out / "seed-0").record.recipe.devices == 2
     assert_close(
@@ -104,13 +108,15 @@ def free_port():
 def test_two_processes_share_a_batch(table, alone, tmp_path):
     out = tmp_path / "run"
     words = ["fit", "vae", table, "--out", out, *WORDS.split()]
-    first, second = [end(process) for process in list(as_tasks([*words, "--epochs", 2]))]
+    words += ["--epochs", 2, "--no-report"]
+    first, second = [end(process) for process in list(as_tasks(words))]
     assert "on 2 devices" in first
     # One speaks for both.
     assert "Fitting" not in second
     assert read_lines(out / "history.jsonl")[-1]["epoch"] == 2
     for process in list(as_tasks(["fit", "--resume", out, "--epochs", 3], free_port())):
         end(process)
+    assert (out / "report.html").exists()
     assert_close(load_file(alone / "model.safetensors"), load_file(out / "model.safetensors"))
     assert_same_course(alone / "history.jsonl", out / "history.jsonl")
 

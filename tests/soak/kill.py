@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-COMMON = ["--latent", "4", "--patience", "0", "--quiet"]
+COMMON = ["--latent", "4", "--patience", "0", "--quiet", "--no-report"]
 SMALL = ["--hidden", "64", "--epochs", "200", "--batch", "32"]
 WIDE = ["--hidden", "1200", "1200", "--batch", "64"]
 CASES = {
@@ -88,7 +88,7 @@ def start(out: Path, case: str) -> subprocess.Popen[bytes]:
     """A fit in a process of its own: a new one, or on from the last good checkpoint."""
     command = [sys.executable, "-m", "ansatz", "fit"]
     if out.exists():
-        return subprocess.Popen([*command, "--resume", str(out), "--quiet"])
+        return subprocess.Popen([*command, "--resume", str(out), "--quiet", "--no-report"])
     data = str(out.parent / "events.npy") if case == "streamed" else "digits"
     return subprocess.Popen([*command, "vae", data, "--out", str(out), *COMMON, *CASES[case]])
 

@@ -9,7 +9,7 @@ import tyro
 from ansatz.cli.arguments import Common, DataName, parse, say, wants_help
 from ansatz.cli.output import print_json
 from ansatz.data.options import DataOptions
-from ansatz.protocol.errors import OptionError
+from ansatz.protocol.errors import AnsatzError, OptionError
 
 HELP = """usage: ansatz fit RECIPE DATA [options]
        ansatz fit --resume RUN [--epochs N]
@@ -37,6 +37,8 @@ class Place(Common):
     """Begin with the weights of this run."""
     group: tuple[str, ...] = ()
     """Settings for a part of the model alone, as encoder.rate=1e-4."""
+    no_report: bool = False
+    """Draw no report when the fit is done."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +49,8 @@ class Resume(Common):
     """The run's folder."""
     epochs: int | None = None
     """How many epochs in all, if not as many as before."""
+    no_report: bool = False
+    """Draw no report when the fit is done."""
 
 
 def run(words: list[str]) -> int:
@@ -95,7 +99,7 @@ def _fit(name: str, words: list[str]) -> int:
         start=place.start,
         watcher=None if place.quiet else Watcher(STARTED),
     )
-    return _report(result, place)
+    return _conclude(result, place)
 
 
 def _resume(found: Resume) -> int:
@@ -104,10 +108,11 @@ def _resume(found: Resume) -> int:
     from ansatz.runs.progress import Watcher
 
     watcher = None if found.quiet else Watcher(STARTED)
-    return _report(resume(found.resume, epochs=found.epochs, watcher=watcher), found)
+    return _conclude(resume(found.resume, epochs=found.epochs, watcher=watcher), found)
 
 
-def _report(result: Any, common: Common) -> int:
+def _conclude(result: Any, asked: Place | Resume) -> int:
+    """Draw the report of a fit that is done, and say what there is and how to go on."""
     from ansatz.runs.ensemble import Ensemble
     from ansatz.training.devices import is_first_process
 
@@ -115,19 +120,39 @@ def _report(result: Any, common: Common) -> int:
     if not is_first_process():
         return code
     runs = result.members if isinstance(result, Ensemble) else (result,)
-    last = [run.history[-1] if run.history else {} for run in runs]
-    if common.json:
+    page = None
+    if result.finished and not asked.no_report:
+        page = _draw(result.path, quiet=asked.quiet)
+    if asked.json:
+        last = [run.history[-1] if run.history else {} for run in runs]
         each = last[0] if len(runs) == 1 else {"members": last}
-        print_json({"run": str(result.path), "finished": result.finished, **each})
+        print_json({"run": result.path, "finished": result.finished, "report": page, **each})
     elif not result.finished:
         say(f"Go on with it by: ansatz fit --resume {result.path}")
-    elif not common.quiet:
+    elif not asked.quiet:
         verb = "sample" if "sample" in runs[0].can else "encode"
+        look = "" if page is None else f" Look at it: {page}."
         say(
-            f"The run is {result.path}. Next: ansatz evaluate {result.path}, "
+            f"The run is {result.path}.{look} Next: ansatz evaluate {result.path}, "
             f"or ansatz {verb} {runs[0].path}."
         )
     return code
+
+
+def _draw(path: Path, *, quiet: bool) -> Path | None:
+    """The page with the report of a run; none if it cannot be written, for the fit is done."""
+    from ansatz.report import write_report
+
+    if not quiet:
+        say("Drawing the report ...")
+    try:
+        report = write_report(path)
+    except AnsatzError as error:
+        say(f"There is no report: {error}")
+        return None
+    for sentence in report.missing:
+        say(sentence)
+    return report.page
 
 
 def _groups(words: tuple[str, ...]) -> dict[str, dict[str, Any]]:

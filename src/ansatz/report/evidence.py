@@ -8,9 +8,10 @@ from typing import TypeVar
 
 from ansatz.protocol.errors import AnsatzError, RunError
 from ansatz.report.history import Rows
+from ansatz.runs.ensemble import Ensemble
 from ansatz.runs.folder import RunFolder
 from ansatz.runs.history import read_lines
-from ansatz.runs.load import load
+from ansatz.runs.load import load_all
 from ansatz.runs.record import Record
 from ansatz.runs.run import Run
 
@@ -24,7 +25,7 @@ class Evidence:
     record: Record
     path: Path | None
     run: Run | None = None
-    """The model ready to use; None where it cannot be loaded."""
+    """The model ready to use, an ensemble's first; None where it cannot be loaded."""
     histories: list[tuple[str, Rows]] = field(default_factory=list)
     """One, or one for each member of an ensemble with what it is called."""
     timing: Rows = field(default_factory=list)
@@ -40,11 +41,6 @@ class Evidence:
             self.missing.append(f"{what} missing: {error}")
             return None
 
-    @property
-    def rows(self) -> Rows:
-        """The history of a single fit."""
-        return self.histories[0][1] if len(self.histories) == 1 else []
-
 
 def gather(run: Run | str | Path) -> Evidence:
     """All that can be read of a run, which may be unfinished or damaged."""
@@ -53,7 +49,9 @@ def gather(run: Run | str | Path) -> Evidence:
     else:
         path = Path(run)
         found = Evidence(Record.load(path), path)
-        found.run = found.unless_missing("Figures of the model are", lambda: load(path))
+        fitted = found.unless_missing("Figures of the model are", lambda: load_all(path))
+        # An ensemble is shown by its first member: all of them learnt the same.
+        found.run = fitted.members[0] if isinstance(fitted, Ensemble) else fitted
         members = RunFolder(path).members(found.record)
         found.finished = all(member.finished for member in members)
         for member in members:

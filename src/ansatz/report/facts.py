@@ -31,9 +31,13 @@ def headline(record: Record) -> str:
     return f"{record.recipe.name} fitted to {source}"
 
 
-def about(record: Record) -> str:
-    """What the recipe is, in its own words."""
-    return (type(record.recipe).__doc__ or "").strip().split("\n")[0]
+def about(found: Evidence) -> str:
+    """What the recipe is, in its own words, and which model of an ensemble is shown."""
+    words = (type(found.record.recipe).__doc__ or "").strip().split("\n")[0]
+    if len(found.histories) > 1 and found.run is not None:
+        shown, _ = found.histories[0]
+        words += f" Of {len(found.histories)} fits the model of {shown} is shown."
+    return words
 
 
 def score(record: Record) -> Score | None:
@@ -42,24 +46,32 @@ def score(record: Record) -> Score | None:
 
 
 def merits(found: Evidence) -> list[Fact]:
-    """The figures of merit of a fit."""
-    record, rows = found.record, found.rows
-    last = rows[-1] if rows else {}
-    best, chosen = last.get("best_epoch"), score(record)
+    """The figures of merit of a fit, or what several agree on."""
+    record = found.record
+    histories = [rows for _, rows in found.histories if rows]
+    ends = [rows[-1] for rows in histories]
+    best = [end["best_epoch"] for end in ends if end.get("best_epoch") is not None]
+    chosen = score(record)
     facts = []
-    if chosen is not None and best is not None:
+    if chosen is not None and best and len(best) == len(ends):
         key = VALIDATED + chosen.metric
-        value = next((row.get(key) for row in rows if row["epoch"] == best), None)
-        facts.append(Fact(f"best validation {chosen.metric}", _number(value), f"at epoch {best}"))
-    else:
-        for name in metrics(rows):
-            if VALIDATED + name in last:
-                words = name.replace("_", " ")
-                facts.append(Fact(f"validation {words}", _number(last[VALIDATED + name])))
-    if rows:
-        how = "stopped early" if last["epoch"] < record.recipe.epochs else "all done"
+        values = [
+            next((row.get(key) for row in rows if row["epoch"] == epoch), None)
+            for rows, epoch in zip(histories, best, strict=True)
+        ]
+        facts.append(
+            Fact(f"best validation {chosen.metric}", _among(values), f"at epoch {_range(best)}")
+        )
+    elif ends:
+        for name in metrics(histories[0]):
+            if VALIDATED + name in ends[0]:
+                values = [end.get(VALIDATED + name) for end in ends]
+                facts.append(Fact(f"validation {name.replace('_', ' ')}", _among(values)))
+    if ends:
+        done = [end["epoch"] for end in ends]
+        how = "stopped early" if min(done) < record.recipe.epochs else "all done"
         note = how if found.finished else "not finished"
-        facts.append(Fact("epochs", f"{last['epoch']:,}", f"of {record.recipe.epochs:,}, {note}"))
+        facts.append(Fact("epochs", _range(done), f"of {record.recipe.epochs:,}, {note}"))
     seconds = [row["seconds"] for row in found.timing if isinstance(row.get("seconds"), float)]
     if seconds:
         each = f"{duration(float(np.median(seconds)))} an epoch" if len(seconds) > 1 else ""
@@ -120,6 +132,18 @@ def duration(seconds: float) -> str:
     if seconds < 6000:
         return f"{seconds / 60:.0f} min"
     return f"{seconds / 3600:.1f} h"
+
+
+def _among(values: list[Any]) -> str:
+    """One number, or the mean of several with their standard deviation."""
+    if len(values) == 1 or None in values:
+        return _number(values[0] if len(values) == 1 else None)
+    return f"{_number(np.mean(values))} ± {np.std(values, ddof=1):.2g}"
+
+
+def _range(values: list[int]) -> str:
+    low, high = min(values), max(values)
+    return f"{low:,}" if low == high else f"{low:,} to {high:,}"
 
 
 def _number(value: Any) -> str:

@@ -49,7 +49,7 @@ def write_report(
         figures = _write_figures(found.path / FIGURES, renderings)
     content = Page(
         title=facts.headline(found.record),
-        about=facts.about(found.record),
+        about=facts.about(found),
         missing=tuple(found.missing),
         merits=facts.merits(found),
         figures=tuple(renderings),

@@ -10,6 +10,7 @@ from jaxtyping import Array, Float
 
 from ansatz.distributions import Normal, kl
 from ansatz.models.vae.model import VAE
+from ansatz.protocol.capabilities import Event
 from ansatz.protocol.figures import (
     Bars,
     Curve,
@@ -49,7 +50,7 @@ def figures(model: VAE, subject: Subject) -> tuple[Figure, ...]:
 def kl_per_latent(model: VAE, batch: Batch) -> Float[Array, " latent"]:
     """E_x[KL(q(z_i | x) || p(z_i))], the nats that each number of a code carries."""
 
-    def one(event: Array, condition: Array | None) -> Array:
+    def one(event: Event, condition: Array | None) -> Array:
         posterior, prior = model.posterior(event, condition), model.prior
 
         def single(m: Array, v: Array, prior_m: Array, prior_v: Array) -> Array:
