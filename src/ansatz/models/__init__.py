@@ -11,7 +11,9 @@ from ansatz.protocol.errors import OptionError, nearest
 from ansatz.protocol.recipe import Recipe
 
 _BUILT_IN = {
+    "boltzmann": "ansatz.models.boltzmann:BoltzmannRecipe",
     "pca": "ansatz.models.reduce:PCARecipe",
+    "rbm": "ansatz.models.boltzmann:RBMRecipe",
     "vae": "ansatz.models.vae:VAERecipe",
 }
 

@@ -173,6 +173,8 @@ class Run:
             kind = f"importance-weighted lower bound, K = {samples}"
         if steps.binarises:
             return f"{kind}; probability of pixels binarised afresh"
+        if steps.thresholds:
+            return f"{kind}; probability of pixels cut at a threshold"
         if self.model.measure == "mixed":
             return f"{kind}; density in the units of the data, and probability where it has atoms"
         if self.model.measure == "probability" or steps.dequantises:

@@ -50,6 +50,7 @@ class BoltzmannMachine(AbstractMachine):
         *,
         visible: Sequence[int] | np.ndarray | None = None,
         shape: tuple[int, ...] | None = None,
+        given: int = 0,
         units: Units = "binary",
         terms: dict[tuple[int, ...], float] | None = None,
         sweeps: int = 1000,
@@ -58,13 +59,12 @@ class BoltzmannMachine(AbstractMachine):
         """The machine with these parameters, zero where none are given.
 
         `visible` are the nodes that an event shows, all of them by default, and `shape` is how
-        it shows them. `terms` gives the coefficient of the product of some nodes.
+        it shows them; the last `given` of them show a condition instead. `terms` gives the
+        coefficient of the product of some nodes.
         """
         shown = tuple(range(graph.nodes)) if visible is None else tuple(map(int, visible))
         clamped_nodes(shown, graph.nodes, "show")
-        form = (len(shown),) if shape is None else shape
-        if int(np.prod(form)) != len(shown):
-            raise DataError(f"{len(shown)} visible units are no event of shape {form}.")
+        form = event_shape(shape, len(shown) - given)
         fixed = Terms.of(terms, dtype) if terms else None
         if fixed is not None:
             clamped_nodes(sorted({i for term in fixed.nodes for i in term}), graph.nodes, "weigh")
@@ -156,12 +156,21 @@ class BoltzmannMachine(AbstractMachine):
             slope**2 * weight,
             visible=self.visible,
             shape=self.shape,
+            given=len(self.given),
             units=units,
             terms=terms,
             sweeps=self.sweeps,
             dtype=str(self.dtype),
         )
         return machine, float(shift + more)
+
+
+def event_shape(shape: tuple[int, ...] | None, units: int) -> tuple[int, ...]:
+    """How an event shows so many units: as one row, unless a shape is given."""
+    form = (units,) if shape is None else shape
+    if int(np.prod(form)) != units:
+        raise DataError(f"{units} visible units are no event of shape {form}.")
+    return form
 
 
 def numbers(
