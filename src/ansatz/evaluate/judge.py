@@ -8,7 +8,7 @@ import numpy as np
 from ansatz.data.dataset import Dataset
 from ansatz.data.statistics import blocks
 from ansatz.evaluate.estimate import weighted_mean
-from ansatz.protocol.capabilities import Bound, Codec, Density
+from ansatz.protocol.capabilities import Bound, Codec, Density, Unnormalised
 from ansatz.runs.run import Run
 
 Watch = Callable[[Iterator[np.ndarray], int, str], Iterator[np.ndarray]]
@@ -36,12 +36,14 @@ def judge(
 ) -> list[Measure]:
     """All measures that this model has: log-likelihood, bound, reconstruction."""
     measures = []
-    if isinstance(run.model, Density | Bound):
+    if isinstance(run.model, Density | Bound | Unnormalised):
         # The plain evidence lower bound comes along with a tighter one, to show the difference.
         for k in sorted({1, samples}) if isinstance(run.model, Bound) else [samples]:
             batches = run.log_likelihood_batches(dataset, samples=k, seed=seed)
             values = list(watch(batches, len(dataset), f"Scoring with {k} draws"))
             measures += _likelihood(run, np.concatenate(values), dataset, k)
+    if isinstance(run.model, Unnormalised):
+        measures += _normalisers(run, dataset, seed)
     if isinstance(run.model, Codec):
         measures += _reconstruction(run, dataset, seed, watch)
     return measures
@@ -49,12 +51,35 @@ def judge(
 
 def _likelihood(run: Run, values: np.ndarray, dataset: Dataset, samples: int) -> list[Measure]:
     what = run.log_likelihood_is(samples)
-    name = "log-likelihood" if isinstance(run.model, Density) else f"bound (K = {samples})"
+    bound = isinstance(run.model, Bound)
+    name = f"bound (K = {samples})" if bound else "log-likelihood"
     mean, error = weighted_mean(values, dataset.weights)
     bits = 1 / (run.record.spec.size * np.log(2))
     return [
         Measure(name, mean, error, "nats per event", what),
         Measure(f"{name}, in bits", -mean * bits, error * bits, "bits per number", what),
+    ]
+
+
+def _normalisers(run: Run, dataset: Dataset, seed: int) -> list[Measure]:
+    """log Z from either side; under several conditions the widest gap alone."""
+    found = list(run.normalisers(dataset, seed=seed).values())
+    if all(each.error == 0 for each in found):
+        return [Measure("log Z", found[0].value, 0.0, "nats", "exact")] if len(found) == 1 else []
+    widest = max(found, key=lambda each: abs(each.high - each.low))
+    gap = Measure(
+        "gap",
+        widest.high - widest.low,
+        2**0.5 * widest.error,
+        "nats",
+        "between both estimates of log Z: as far the log-likelihood may be off",
+    )
+    if len(found) > 1:
+        return [gap]
+    return [
+        Measure("log Z, forward", widest.low, widest.error, "nats", "errs downwards"),
+        Measure("log Z, in reverse", widest.high, widest.error, "nats", "errs upwards"),
+        gap,
     ]
 
 

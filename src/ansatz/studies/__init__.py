@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 _STUDIES = {
     "linear-gaussian": "ansatz.studies.linear_gaussian:LinearGaussianStudy",
+    "rbm-mnist": "ansatz.studies.rbm_mnist:RBMMnistStudy",
 }
 
 

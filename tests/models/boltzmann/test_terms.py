@@ -89,9 +89,7 @@ def test_hidden_units_on_any_graph_are_summed_out():
     np.testing.assert_allclose(-free - exact.log_z, np.log(p), atol=1e-5)
     table = dict(zip(map(tuple, events), p, strict=True))
     sums = [
-        sum(
-            np.log(table[v] / (table[v] + table[(*v[:i], -v[i], *v[i + 1 :])])) for i in range(4)
-        )
+        sum(np.log(table[v] / (table[v] + table[(*v[:i], -v[i], *v[i + 1 :])])) for i in range(4))
         for v in map(tuple, events)
     ]
     found = pseudo_log_likelihood(machine, jnp.asarray(events, "float32"))
@@ -110,9 +108,7 @@ def test_pseudo_likelihood_of_visible_units_is_read_off_the_pulls():
     log_p = dict(zip(map(tuple, exact.states), -exact.energies, strict=True))
     events = exact.states[::37]
     sums = [
-        sum(
-            -np.logaddexp(0, log_p[(*v[:i], 1 - v[i], *v[i + 1 :])] - log_p[v]) for i in range(9)
-        )
+        sum(-np.logaddexp(0, log_p[(*v[:i], 1 - v[i], *v[i + 1 :])] - log_p[v]) for i in range(9))
         for v in map(tuple, events)
     ]
     found = pseudo_log_likelihood(machine, jnp.asarray(events, "float32"))

@@ -9,16 +9,23 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, PRNGKeyArray, Shaped
+from jaxtyping import Array, Bool, Float, PRNGKeyArray, Shaped
 
 from ansatz.models.boltzmann.enumeration import log_sum_free
 from ansatz.models.boltzmann.kernel import AbstractKernel, Beta, State, run
 from ansatz.models.boltzmann.units import VALUES, Units
-from ansatz.protocol.capabilities import Condition, Energy, Sampler, Scalar
+from ansatz.protocol.capabilities import (
+    Condition,
+    LogZ,
+    Measure,
+    Sampler,
+    Scalar,
+    Unnormalised,
+)
 from ansatz.protocol.errors import DataError
 
 
-class AbstractMachine(Sampler, Energy):
+class AbstractMachine(Sampler, Unnormalised):
     """p(s) ∝ exp(-beta E(s)) over units of two values, of which events show the visible ones.
 
     A state is a column of an array (node, chain). Functions of many chains take such arrays;
@@ -39,6 +46,11 @@ class AbstractMachine(Sampler, Energy):
     @abstractmethod
     def nodes(self) -> int:
         """How many units there are."""
+
+    @property
+    @abstractmethod
+    def gaussian(self) -> bool:
+        """Whether visible units are real numbers."""
 
     @property
     @abstractmethod
@@ -68,6 +80,10 @@ class AbstractMachine(Sampler, Energy):
     @abstractmethod
     def log_independent(self, bias: Float[Array, " node"], free: np.ndarray) -> Scalar:
         """log Z over the free nodes of `independent(bias)`."""
+
+    @abstractmethod
+    def under(self, condition: Float[Array, " condition"]) -> tuple["AbstractMachine", Scalar]:
+        """The machine that is left when a condition is clamped, and E_here - E_there."""
 
     @abstractmethod
     def start(self, key: PRNGKeyArray, chains: int, bias: Float[Array, " node"]) -> State:
@@ -126,6 +142,31 @@ class AbstractMachine(Sampler, Energy):
         """The values of units that are up where the condition is one, down where it is zero."""
         low, high = VALUES[self.units]
         return low + (high - low) * condition
+
+    @property
+    def measure(self) -> Measure:
+        return "density" if self.gaussian else "probability"
+
+    def continuous(self, event: Float[Array, "..."]) -> Bool[Array, "..."]:
+        return jnp.full(self.shape, self.gaussian)
+
+    def log_normaliser(
+        self,
+        key: PRNGKeyArray,
+        events: Shaped[Array, "..."] | np.ndarray,
+        condition: Condition = None,
+    ) -> LogZ:
+        """log Z, of events and conditions together, or of events under one condition.
+
+        Exact where states can be enumerated, else annealed from both sides.
+        """
+        from ansatz.models.boltzmann.normaliser import log_normaliser
+
+        if condition is None:
+            return log_normaliser(key, self, events if not self.given else None)
+        left, shift = self.under(condition)
+        found = log_normaliser(key, left, events)
+        return found._replace(low=found.low - float(shift), high=found.high - float(shift))
 
     def sample(self, key: PRNGKeyArray, condition: Condition = None) -> Float[Array, "..."]:
         """One event after `sweeps` sweeps; vmapped, as many chains at once.

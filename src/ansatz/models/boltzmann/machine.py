@@ -23,7 +23,7 @@ from ansatz.models.boltzmann.units import (
     valued,
 )
 from ansatz.protocol.capabilities import Scalar
-from ansatz.protocol.errors import DataError
+from ansatz.protocol.errors import DataError, OptionError
 
 
 class BoltzmannMachine(AbstractMachine):
@@ -84,6 +84,10 @@ class BoltzmannMachine(AbstractMachine):
         return self.graph.nodes
 
     @property
+    def gaussian(self) -> bool:
+        return False
+
+    @property
     def dtype(self) -> jnp.dtype:
         return self.bias.dtype
 
@@ -103,6 +107,33 @@ class BoltzmannMachine(AbstractMachine):
 
     def log_independent(self, bias: Float[Array, " node"], free: np.ndarray) -> Scalar:
         return jnp.sum(log_states(bias[free], self.units))
+
+    def under(self, condition: Float[Array, " condition"]) -> tuple["BoltzmannMachine", Scalar]:
+        if self.terms is not None:
+            raise OptionError("A machine with fixed terms cannot be cut down by a condition.")
+        held = np.zeros(self.nodes, bool)
+        held[list(self.given)] = True
+        state = jnp.zeros(self.nodes, self.dtype)
+        state = state.at[np.array(self.given, int)].set(self.upped(condition).astype(self.dtype))
+        i, j = self.graph.edges.T
+        pull = self.bias.at[i].add(self.weight * state[j]).at[j].add(self.weight * state[i])
+        left = np.flatnonzero(~held)
+        place = np.cumsum(~held) - 1
+        kept = ~held[i] & ~held[j]
+        # Induced edges keep their order, and so do the weights.
+        machine = BoltzmannMachine(
+            bias=pull[left],
+            weight=self.weight[np.flatnonzero(kept)],
+            terms=None,
+            graph=self.graph.induced(left),
+            visible=tuple(
+                place[list(self.visible[: len(self.visible) - len(self.given)])].tolist()
+            ),
+            shape=self.shape,
+            units=self.units,
+            sweeps=self.sweeps,
+        )
+        return machine, self.energies(state[:, None])[0]
 
     def start(self, key: PRNGKeyArray, chains: int, bias: Float[Array, " node"]) -> State:
         up = jax.nn.sigmoid(log_odds(bias, self.units))[:, None]

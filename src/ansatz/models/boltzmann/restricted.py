@@ -137,6 +137,18 @@ class RestrictedMachine(AbstractMachine, Codec):
         normal = jnp.sum(widths) + len(widths) * jnp.log(2 * jnp.pi) / 2
         return normal + jnp.sum(log_states(bias[free[free >= count]], self.units))
 
+    def under(self, condition: Float[Array, " condition"]) -> tuple["RestrictedMachine", Scalar]:
+        count = len(self.visible) - len(self.given)
+        held = self.upped(condition).astype(self.dtype)
+        machine = replace(
+            self,
+            visible_bias=self.visible_bias[:count],
+            hidden_bias=self.hidden_bias + held @ self.weight[count:],
+            weight=self.weight[:count],
+            visible=self.visible[:count],
+        )
+        return machine, -self.visible_bias[count:] @ held
+
     def start(self, key: PRNGKeyArray, chains: int, bias: Float[Array, " node"]) -> State:
         key_units, key_normal = jax.random.split(key)
         up = jax.nn.sigmoid(log_odds(bias, self.units))[:, None]
