@@ -1,7 +1,7 @@
 """The settings of a restricted Boltzmann machine."""
 
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal
 
 import equinox as eqx
 import jax
@@ -37,7 +37,7 @@ class RBMRecipe(MachineRecipe):
         if self.hidden < 1:
             raise OptionError(f"hidden must be at least 1; it is {self.hidden}.")
 
-    def resolve(self, spec: Spec) -> Self:
+    def resolve(self, spec: Spec) -> "MachineRecipe":
         visible = self.visible
         if visible == "auto":
             visible = "gaussian" if self._real(spec) else "two-valued"

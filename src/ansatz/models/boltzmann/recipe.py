@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from dataclasses import dataclass, fields, replace
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal
 
 import equinox as eqx
 import jax
@@ -86,7 +86,7 @@ class MachineRecipe(Optimiser, Recipe):
             # Rungs swap in turn, the even pairs and then the odd ones.
             raise OptionError("'tempered' needs at least two sweeps in a step: --gibbs 2.")
 
-    def resolve(self, spec: Spec) -> Self:
+    def resolve(self, spec: Spec) -> "MachineRecipe":
         if any(classes == 0 for classes in spec.classes):
             raise OptionError(
                 f"{self.kind} takes categories for conditions, one unit for each, and no numbers."
