@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from ansatz.studies.study import Study
 
 _STUDIES = {
+    "detailed-balance": "ansatz.studies.detailed_balance:DetailedBalanceStudy",
+    "ising": "ansatz.studies.ising:IsingStudy",
     "linear-gaussian": "ansatz.studies.linear_gaussian:LinearGaussianStudy",
     "rbm-mnist": "ansatz.studies.rbm_mnist:RBMMnistStudy",
 }

@@ -77,9 +77,7 @@ def test_the_exact_slope_is_that_of_enumeration(name, units, hide):
     weights = np.array([1.5, 2.0, -0.5, 1.0, 0.0, 2.0])
     made = objective(Exact())
     carry = eqx.filter_jit(made.initial)(machine)
-    found, _, metrics = compiled(
-        made, machine, batch(events, weights), carry, jax.random.key(0)
-    )
+    found, _, metrics = compiled(made, machine, batch(events, weights), carry, jax.random.key(0))
     bias, weight = enumerated_slope(machine, events, weights)
     np.testing.assert_allclose(found.bias, bias, atol=2e-5)
     np.testing.assert_allclose(found.weight, weight, atol=2e-5)
