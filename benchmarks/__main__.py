@@ -5,11 +5,11 @@ import os
 import tempfile
 from pathlib import Path
 
-from benchmarks import environment, streaming, vae_training
+from benchmarks import environment, gibbs, streaming, vae_training
 from benchmarks.harness import Setting
 from benchmarks.report import write_section
 
-BENCHMARKS = {"vae_training": vae_training, "streaming": streaming}
+BENCHMARKS = {"vae_training": vae_training, "streaming": streaming, "gibbs": gibbs}
 
 HERE = Path(__file__).parent
 

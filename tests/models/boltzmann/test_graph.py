@@ -126,7 +126,7 @@ def test_equal_graphs_are_one_key():
         ([(0, 1)], {"colours": [0, 2]}, "without a gap"),
         ([(0, 1)], {"colours": [0, 1, 0]}, "needs as many colours"),
         ([(0, 1)], {"labels": ["a", "a"]}, "as many labels, all different"),
-        ([(0.5, 1)], {}, "pairs of whole numbers"),
+        (np.array([[0.5, 1.0]]), {}, "pairs of whole numbers"),
         ([(0, 1, 2)], {}, "pairs of whole numbers"),
         ([], {}, "at least one node"),
     ],

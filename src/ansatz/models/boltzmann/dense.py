@@ -14,11 +14,10 @@ from ansatz.models.boltzmann.kernel import (
     Parts,
     Rule,
     State,
-    changed,
     of_bits,
-    uniforms,
+    ups,
 )
-from ansatz.models.boltzmann.units import Units, log_states
+from ansatz.models.boltzmann.units import Units, log_states, valued
 
 Side = Literal["visible", "hidden"]
 Block: TypeAlias = Float[Array, "unit chain"]
@@ -155,8 +154,8 @@ class DenseKernel(AbstractKernel):
             wide = jnp.exp(self.log_scale)[:, None] / jnp.sqrt(inverse)
             new = self.visible_bias[:, None] + self.weight @ laid.hidden + wide * noise
         else:
-            uniform = uniforms(key, old.shape, old.dtype)
-            new = changed(old, self._field(laid, side), uniform, beta, self.units, rule)
+            up = ups(key, old, self._field(laid, side), beta, self.units, rule)
+            new = valued(up, self.units, old.dtype)
         if len(free) < len(old):
             new = old.at[free].set(new[free])
         return laid._replace(**{side: new})

@@ -4,6 +4,7 @@ Unit by unit is summed out of the product of all factors that hold it; what is l
 of the units that shared one with it. On the host, in double precision.
 """
 
+import heapq
 import itertools
 from functools import lru_cache
 
@@ -64,33 +65,41 @@ def eliminate(machine: BoltzmannMachine, beta: float = 1.0) -> float:
 def elimination_order(
     graph: Graph, cliques: tuple[tuple[int, ...], ...] = ()
 ) -> tuple[tuple[int, ...], int]:
-    """Nodes in the order of least fill, greedily, and how many the largest factor then has."""
+    """An order of the nodes, and how many the largest factor then has.
+
+    The narrower of two: always the node of least degree, or as they are numbered, which goes
+    through a lattice row by row.
+    """
+    found = [_eliminated(graph, cliques, by_degree) for by_degree in (True, False)]
+    return min(found, key=lambda each: each[1])
+
+
+def _eliminated(
+    graph: Graph, cliques: tuple[tuple[int, ...], ...], by_degree: bool
+) -> tuple[tuple[int, ...], int]:
+    """Stops where a factor is too wide."""
     near = [set(each) for each in graph.lists]
     for clique in cliques:
         for i, j in itertools.permutations(clique, 2):
             near[i].add(j)
-    left, width = set(range(graph.nodes)), 1
+    waiting = [(len(around) * by_degree, i) for i, around in enumerate(near)]
+    heapq.heapify(waiting)
     order: list[int] = []
-    while left:
-        least = min(len(near[i]) for i in left)
-        if least >= WIDEST:
-            # Every factor from here on is too wide.
-            return tuple(order), least + 1
-        node = min((i for i in left if len(near[i]) == least), key=lambda i: (_fill(near, i), i))
+    width, gone = 1, np.zeros(graph.nodes, bool)
+    while waiting and width <= WIDEST:
+        degree, node = heapq.heappop(waiting)
         around = near[node]
+        if gone[node] or degree != len(around) * by_degree:
+            continue
         width = max(width, len(around) + 1)
         for i in around:
             near[i] |= around
             near[i] -= {i, node}
-        left.remove(node)
+            if by_degree:
+                heapq.heappush(waiting, (len(near[i]), i))
+        gone[node] = True
         order.append(node)
     return tuple(order), width
-
-
-def _fill(near: list[set[int]], node: int) -> int:
-    """Pairs of neighbours that are not joined."""
-    around = near[node]
-    return sum(len(around - near[i]) - 1 for i in around)
 
 
 def _cliques(machine: BoltzmannMachine) -> tuple[tuple[int, ...], ...]:

@@ -6,15 +6,16 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, PyTree
+from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, PyTree, Shaped
 
+from ansatz.models.boltzmann.noise import uniform
 from ansatz.models.boltzmann.units import Units, log_odds, valued
 
 Rule = Literal["gibbs", "metropolis"]
 Beta: TypeAlias = float | Float[Array, ""] | Float[Array, " chain"]
 """An inverse temperature, of all chains or one of each."""
 State: TypeAlias = Float[Array, "node chain"]
-Laid: TypeAlias = PyTree[Float[Array, "_ chain"]]
+Laid: TypeAlias = PyTree[Shaped[Array, "_ chain"]]
 """Chains in the order of a kernel."""
 
 
@@ -81,31 +82,27 @@ def blend(low: Any, high: Any, t: Float[Array, ""]) -> Any:
     return jax.tree.map(lambda a, b: (1 - t) * a + t * b, low, high)
 
 
-def changed(
-    old: Float[Array, "block chain"],
+def ups(
+    key: PRNGKeyArray,
+    old: Shaped[Array, "block chain"],
     field: Float[Array, "block chain"],
-    uniform: Float[Array, "block chain"],
     beta: Beta,
     units: Units,
     rule: Rule,
-) -> Float[Array, "block chain"]:
-    """New values of independent units under p ∝ exp(beta field s).
+) -> Bool[Array, "block chain"]:
+    """Which independent units are up next, under p ∝ exp(beta field s).
 
     Gibbs draws them afresh, up with probability 1/(1 + exp(-log odds)); Metropolis proposes the
     other value and accepts it with probability min(1, exp(-beta ΔE)).
     """
     inverse = jnp.broadcast_to(jnp.asarray(beta, field.dtype), field.shape[1:])[None]
     odds = log_odds(inverse * field, units)
+    u = uniform(key, field.shape, field.dtype)
     if rule == "gibbs":
-        return valued(uniform < jax.nn.sigmoid(odds), units, field.dtype)
-    up: Bool[Array, "block chain"] = old > 0
-    flips = uniform < jnp.exp(jnp.where(up, -odds, odds))
-    return valued(up != flips, units, field.dtype)
-
-
-def uniforms(key: PRNGKeyArray, shape: tuple[int, ...], dtype: jnp.dtype) -> Array:
-    """Numbers uniform over [0, 1)."""
-    return jax.random.uniform(key, shape, dtype)
+        # u < 1/(1 + e), without the division.
+        return u * (1 + jnp.exp(-odds)) < 1
+    up = old > 0
+    return up != (u < jnp.exp(jnp.where(up, -odds, odds)))
 
 
 def run(
@@ -126,7 +123,7 @@ def run(
 
 def of_bits(
     index: Int[Array, " chain"], count: int, units: Units, dtype: jnp.dtype
-) -> Float[Array, "unit chain"]:
+) -> Shaped[Array, "unit chain"]:
     """The states of `count` units of which a number has the bits."""
     bits = (index[None] >> jnp.arange(count)[:, None]) & 1
     return valued(bits == 1, units, dtype)

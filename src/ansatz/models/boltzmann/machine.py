@@ -155,7 +155,7 @@ class BoltzmannMachine(AbstractMachine):
         if not self.hidden:
             # Each unit's odds given the others are read off the pull on it.
             kernel = self.kernel()
-            pulls = kernel.restore(kernel.pulls(kernel.lay(self.shown(v[:, None]))))
+            pulls = kernel.pulls(kernel.lay(self.shown(v[:, None])))
             odds = log_odds(pulls[np.array(self.visible, int), 0], self.units)
             return jax.nn.log_sigmoid(jnp.where(v > 0, odds, -odds))
         low, high = VALUES[self.units]

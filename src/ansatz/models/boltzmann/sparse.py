@@ -6,7 +6,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int, PRNGKeyArray
+from jaxtyping import Array, Float, Int, Int8, PRNGKeyArray
 
 from ansatz.models.boltzmann.graph import Graph
 from ansatz.models.boltzmann.kernel import (
@@ -15,26 +15,29 @@ from ansatz.models.boltzmann.kernel import (
     Parts,
     Rule,
     State,
-    changed,
     of_bits,
-    uniforms,
+    ups,
 )
 from ansatz.models.boltzmann.layout import Layout, lay_out
 from ansatz.models.boltzmann.terms import Terms
-from ansatz.models.boltzmann.units import Units, log_states
+from ansatz.models.boltzmann.units import Units, log_states, valued
 
 Block: TypeAlias = Float[Array, "block chain"]
+Arrays: TypeAlias = tuple[Int8[Array, "_ chain"], ...]
+"""The states of a block, or of several, in each; a byte a unit, to move little memory."""
 
 
 class SparseKernel(AbstractKernel):
-    """Blocks of one colour, each a slice of the chains, pulled at by tables of neighbours.
+    """Blocks of one colour, pulled at by the rows of their neighbours.
 
-    A state is (node, chain) with the chains of a node side by side in memory: the pull on a
-    node is a sum of rows, one for each neighbour, times a weight.
+    The chains of a node lie side by side in memory. The pull on a block is a sum over tables:
+    the k-th neighbours' rows times the k-th weights, for all k in one pass that also draws the
+    random numbers and writes the new states.
     """
 
     bias: Float[Array, " node"]
-    weight: Float[Array, "node degree"]
+    weights: tuple[tuple[Float[Array, "_ _"], ...], ...]
+    """Of each pull on each block."""
     terms: Terms | None
     layout: Layout = eqx.field(static=True)
     units: Units = eqx.field(static=True)
@@ -54,36 +57,37 @@ class SparseKernel(AbstractKernel):
         filled = jnp.concatenate([weight, jnp.zeros(1, weight.dtype)])
         return cls(
             bias[layout.order],
-            filled[layout.edges],
+            tuple(tuple(filled[pull.edge] for pull in pulls) for pulls in layout.pulls),
             None if terms is None else terms.renumbered(layout.place),
             layout,
             units,
         )
 
-    def lay(self, state: State) -> State:
-        return state[self.layout.order]
+    def lay(self, state: State) -> Arrays:
+        ordered = state[self.layout.order].astype(jnp.int8)
+        return tuple(ordered[start:stop] for start, stop in self.layout.arrays)
 
-    def restore(self, laid: State) -> State:
-        return laid[self.layout.place]
+    def restore(self, laid: Arrays) -> State:
+        return jnp.concatenate(laid)[self.layout.place].astype(self.bias.dtype)
 
-    def sweep(self, laid: State, key: PRNGKeyArray, beta: Beta, rule: Rule = "gibbs") -> State:
-        for block in range(len(self.layout.blocks)):
+    def sweep(self, laid: Arrays, key: PRNGKeyArray, beta: Beta, rule: Rule = "gibbs") -> Arrays:
+        for block in range(len(self.layout.blocks) - 1):
             laid = self._change(laid, block, jax.random.fold_in(key, block), beta, rule)
         return laid
 
-    def redraw_first(self, laid: State, key: PRNGKeyArray, beta: Beta) -> State:
-        return self._change(laid, 0, key, beta, "gibbs") if self.layout.blocks else laid
+    def redraw_first(self, laid: Arrays, key: PRNGKeyArray, beta: Beta) -> Arrays:
+        return self._change(laid, 0, key, beta, "gibbs") if self.layout.free else laid
 
-    def parts(self, laid: State) -> Parts:
-        end = self._first
-        rest = jnp.concatenate([jnp.zeros_like(laid[:end]), laid[end:]])
-        return Parts(self.energies(rest), self._field(laid, 0, end, 0))
+    def parts(self, laid: Arrays) -> Parts:
+        if not self.layout.free:
+            return Parts(self.energies(laid), jnp.zeros((0, laid[0].shape[1]), self.bias.dtype))
+        emptied = self._put(laid, 0, jnp.zeros_like(self._get(laid, 0)))
+        return Parts(self.energies(emptied), self._field(laid, 0))
 
     def log_sum(self, parts: Parts, beta: Beta) -> Float[Array, " chain"]:
         inverse = jnp.broadcast_to(jnp.asarray(beta, parts.rest.dtype), parts.rest.shape)
-        return -inverse * parts.rest + jnp.sum(
-            log_states(inverse[None] * parts.field, self.units), axis=0
-        )
+        sums = log_states(inverse[None] * parts.field, self.units)
+        return jnp.sum(sums, axis=0) - inverse * parts.rest
 
     @property
     def enumerated(self) -> int:
@@ -92,44 +96,69 @@ class SparseKernel(AbstractKernel):
     @property
     def _first(self) -> int:
         """Units in the first block; without a free unit there is none."""
-        return self.layout.blocks[0][1] if self.layout.blocks else 0
+        return self.layout.blocks[0][1] if self.layout.free else 0
 
-    def numbered(self, held: State, index: Int[Array, " number"]) -> Float[Array, "node number"]:
-        bits = of_bits(index, self.enumerated, self.units, held.dtype)
-        first = jnp.zeros((self._first, len(index)), held.dtype)
-        rest = held[self.layout.free :]
-        clamped = jnp.broadcast_to(rest, (len(rest), len(index)))
-        return jnp.concatenate([first, bits, clamped])
+    def numbered(
+        self, held: Arrays, index: Int[Array, " number"]
+    ) -> tuple[Int8[Array, "_ number"], ...]:
+        bits = of_bits(index, self.enumerated, self.units, jnp.dtype("int8"))
+        first = jnp.zeros((self._first, len(index)), jnp.int8)
+        clamped = jnp.broadcast_to(held[-1], (len(held[-1]), len(index)))
+        whole = jnp.concatenate([first, bits, clamped])
+        return tuple(whole[start:stop] for start, stop in self.layout.arrays)
 
-    def energies(self, laid: State) -> Float[Array, " chain"]:
-        energy = -jnp.sum(laid * (self.bias[:, None] + self._all_pairs(laid) / 2), axis=0)
-        return energy if self.terms is None else energy + self.terms.energies(laid)
+    def energies(self, laid: Arrays) -> Float[Array, " chain"]:
+        energy = jnp.zeros(laid[0].shape[1], self.bias.dtype)
+        for block, (start, stop) in enumerate(self.layout.blocks):
+            state = self._get(laid, block).astype(self.bias.dtype)
+            pull = self.bias[start:stop, None] + self._pairs(laid, block) / 2
+            energy -= jnp.sum(state * pull, axis=0)
+        return energy if self.terms is None else energy + self.terms.energies(self._whole(laid))
 
-    def pulls(self, laid: State) -> State:
-        """-dE/ds_i of every node."""
-        pull = self.bias[:, None] + self._all_pairs(laid)
-        return pull if self.terms is None else pull + self.terms.fields(laid, np.arange(len(laid)))
+    def pulls(self, laid: Arrays) -> State:
+        """-dE/ds_i of every node, in the order of the machine."""
+        fields = [self._field(laid, k) for k in range(len(self.layout.blocks))]
+        return jnp.concatenate(fields)[self.layout.place]
 
-    def _all_pairs(self, laid: State) -> State:
-        ends = [*self.layout.blocks, (self.layout.free, len(laid))]
-        return jnp.concatenate([self._pairs(laid, *end, k) for k, end in enumerate(ends)])
+    def _change(
+        self, laid: Arrays, block: int, key: PRNGKeyArray, beta: Beta, rule: Rule
+    ) -> Arrays:
+        old = self._get(laid, block)
+        up = ups(key, old, self._field(laid, block), beta, self.units, rule)
+        return self._put(laid, block, valued(up, self.units, old.dtype))
 
-    def _change(self, laid: State, block: int, key: PRNGKeyArray, beta: Beta, rule: Rule) -> State:
+    def _field(self, laid: Arrays, block: int) -> Block:
         start, stop = self.layout.blocks[block]
-        field = self._field(laid, start, stop, block)
-        uniform = uniforms(key, field.shape, laid.dtype)
-        new = changed(laid[start:stop], field, uniform, beta, self.units, rule)
-        return laid.at[start:stop].set(new)
-
-    def _field(self, laid: State, start: int, stop: int, block: int) -> Block:
-        field = self.bias[start:stop, None] + self._pairs(laid, start, stop, block)
+        field = self.bias[start:stop, None] + self._pairs(laid, block)
         if self.terms is None:
             return field
-        return field + self.terms.fields(laid, np.arange(start, stop))
+        return field + self.terms.fields(self._whole(laid), np.arange(start, stop))
 
-    def _pairs(self, laid: State, start: int, stop: int, block: int) -> Block:
-        pull = jnp.zeros((stop - start, laid.shape[1]), laid.dtype)
-        for k in range(self.layout.width[block]):
-            row = laid[self.layout.neighbours[start:stop, k]]
-            pull += self.weight[start:stop, k, None] * row
-        return pull
+    def _pairs(self, laid: Arrays, block: int) -> Block:
+        start, stop = self.layout.blocks[block]
+        total = jnp.zeros((stop - start, laid[0].shape[1]), self.bias.dtype)
+        for pull, weight in zip(self.layout.pulls[block], self.weights[block], strict=True):
+            source = laid[pull.source]
+            if pull.whole:
+                total += weight @ source.astype(weight.dtype)
+                continue
+            for k in range(weight.shape[1]):
+                total += weight[:, k, None] * source[pull.place[:, k]].astype(weight.dtype)
+        return total
+
+    def _get(self, laid: Arrays, block: int) -> Int8[Array, "block chain"]:
+        array = self.layout.array_of(block)
+        shift = self.layout.arrays[array][0]
+        start, stop = self.layout.blocks[block]
+        return laid[array][start - shift : stop - shift]
+
+    def _put(self, laid: Arrays, block: int, new: Int8[Array, "block chain"]) -> Arrays:
+        array = self.layout.array_of(block)
+        shift = self.layout.arrays[array][0]
+        start, stop = self.layout.blocks[block]
+        if len(new) < len(laid[array]):
+            new = laid[array].at[start - shift : stop - shift].set(new)
+        return (*laid[:array], new, *laid[array + 1 :])
+
+    def _whole(self, laid: Arrays) -> State:
+        return jnp.concatenate(laid).astype(self.bias.dtype)

@@ -90,11 +90,13 @@ def _temper(
         columns, accepted = _swap(key_swap, i, columns, energies, betas)
         return laid, columns, swaps + accepted
 
-    def rounds(carry: tuple, count: Int[Array, ""], key: PRNGKeyArray) -> tuple:
-        return jax.lax.fori_loop(0, count, lambda i, c: round_(i, c, key), carry)
+    def rounds(
+        carry: tuple, first: Int[Array, ""], last: Int[Array, ""], key: PRNGKeyArray
+    ) -> tuple:
+        return jax.lax.fori_loop(first, last, lambda i, c: round_(i, c, key), carry)
 
     def draw(carry: tuple, i: Int[Array, ""]) -> tuple[tuple, tuple]:
-        carry = rounds(carry, every, jax.random.fold_in(key_draws, i))
+        carry = rounds(carry, i * every, (i + 1) * every, key_draws)
         laid, columns, _ = carry
         cold = columns[-1] * chains + jnp.arange(chains)
         energies = kernel.energies(laid)
@@ -102,13 +104,16 @@ def _temper(
 
     columns = jnp.broadcast_to(jnp.arange(rungs)[:, None], (rungs, chains))
     none = jnp.zeros(rungs - 1, betas.dtype)
-    laid, columns, _ = rounds((kernel.lay(state), columns, none), burn, key_burn)
+    laid, columns, _ = rounds(
+        (kernel.lay(state), columns, none), jnp.zeros_like(burn), burn, key_burn
+    )
     carry, (states, energies) = jax.lax.scan(draw, (laid, columns, none), jnp.arange(draws))
     laid, columns, swaps = carry
     order = (columns * chains + jnp.arange(chains)[None]).ravel()
-    # Every other round proposes a swap of a given pair.
-    proposed = (every * draws).astype(betas.dtype) / 2
-    return Tempered(states, energies, swaps / proposed, kernel.restore(laid)[:, order])
+    # Pairs 0-1, 2-3, ... have had their turn in rounds 0, 2, ..., and the others in 1, 3, ...
+    proposed = jnp.maximum((every * draws + 1 - jnp.arange(rungs - 1) % 2) // 2, 1)
+    accepted = swaps / proposed.astype(betas.dtype)
+    return Tempered(states, energies, accepted, kernel.restore(laid)[:, order])
 
 
 def _swap(

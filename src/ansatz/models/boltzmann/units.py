@@ -25,7 +25,7 @@ def log_odds(field: Float[Array, "*shape"], units: Units) -> Float[Array, "*shap
     return field * span(units)
 
 
-def valued(upper: Bool[Array, "*shape"], units: Units, dtype: jnp.dtype) -> Float[Array, "*shape"]:
+def valued(upper: Bool[Array, "*shape"], units: Units, dtype: jnp.dtype) -> Shaped[Array, "*shape"]:
     """The values of units that are up or not."""
     low, high = VALUES[units]
     return jnp.where(upper, jnp.asarray(high, dtype), jnp.asarray(low, dtype))
