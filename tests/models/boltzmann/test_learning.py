@@ -162,8 +162,8 @@ def test_contrastive_divergence_has_the_bias_that_its_chain_says():
     for sweeps in (1, 3):
         expected = slopes[at] - np.linalg.matrix_power(transition, sweeps)[at] @ slopes
         judge(repeated(objective(Contrastive(sweeps, 1)), machine, data), expected)
-        # The bias is there, and no statistical error.
-        assert np.abs(expected - (slopes[at] - p @ slopes)).max() > 0.05
+        # The bias is there, and far beyond the errors of the means, a thousandth or two.
+        assert np.abs(expected - (slopes[at] - p @ slopes)).max() > (0.05, 0.02)[sweeps > 1]
 
 
 @pytest.mark.parametrize(
@@ -280,7 +280,7 @@ def test_offsets_follow_the_means_of_both_phases():
     for _ in range(1000):
         carry = compiled(made, machine, seen, carry, key)[1]
     exact = Enumerated(machine.general())
-    codes = eqx.filter_jit(jax.vmap(machine.encode))(jnp.asarray(events))
+    codes = jax.vmap(machine.encode)(jnp.asarray(events))
     data = np.concatenate([events.mean(0), codes.mean(0)])
     # 0.99^1000 of the first offsets, less than a ten-thousandth, is left.
     np.testing.assert_allclose(carry.offsets, (data + exact.means) / 2, atol=1e-3)
