@@ -171,7 +171,7 @@ def test_graphs_of_many_colours_and_of_many_neighbours():
         (lambda m, _: m.states_of(np.ones((2, 5))), "has 12 numbers, not 5"),
         (lambda m, x: draw(jax.random.key(0), m, x, 0), "draws must be at least 1"),
         (lambda m, _: ais(jax.random.key(0), m, chains=1), "at least 2 chains"),
-        (lambda m, x: temper(jax.random.key(0), m, x, [0.5, 1], 1), "whole number of chains"),
+        (lambda m, x: temper(jax.random.key(0), m, x, [0.5, 1.0], 1), "whole number of chains"),
         (lambda m, _: BoltzmannMachine.of(m.graph, np.full(12, np.nan)), "biases must be finite"),
         (lambda m, _: BoltzmannMachine.of(m.graph, np.ones(3)), "are of shape"),
         (lambda m, _: BoltzmannMachine.of(m.graph, visible=[40]), "There is no node 40 to show"),

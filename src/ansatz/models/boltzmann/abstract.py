@@ -189,7 +189,7 @@ class AbstractMachine(Sampler, Unnormalised):
         self,
         state: State,
         nodes: Sequence[int] | np.ndarray,
-        values: Shaped[Array, "..."] | np.ndarray,
+        values: int | float | Shaped[Array, "..."] | np.ndarray,
     ) -> State:
         """The state with these nodes at these values, (clamped, chain) or the same for all."""
         known = clamped_nodes(nodes, self.nodes)

@@ -1,6 +1,7 @@
 """Parallel tempering: chains at several temperatures that change places (Geyer, 1991)."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -10,7 +11,7 @@ from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
 from ansatz.models.boltzmann.abstract import AbstractMachine, clamped_nodes
 from ansatz.models.boltzmann.diagnostics import Mixing, mixing
-from ansatz.models.boltzmann.kernel import AbstractKernel, Laid, State
+from ansatz.models.boltzmann.kernel import AbstractKernel, State
 from ansatz.protocol.errors import OptionError
 
 Ladder = Int[Array, "rung chain"]
@@ -80,8 +81,8 @@ def _temper(
 
     # The temperatures move, the chains stay where they are: a swap costs no copy of a state.
     def round_(
-        i: Int[Array, ""], carry: tuple[Laid, Ladder, Float[Array, " gap"]], key: PRNGKeyArray
-    ) -> tuple[Laid, Ladder, Float[Array, " gap"]]:
+        i: Int[Array, ""], carry: tuple[Any, Ladder, Float[Array, " gap"]], key: PRNGKeyArray
+    ) -> tuple[Any, Ladder, Float[Array, " gap"]]:
         laid, columns, swaps = carry
         key_sweep, key_swap = jax.random.split(jax.random.fold_in(key, i))
         rung = jnp.argsort(columns, axis=0)
