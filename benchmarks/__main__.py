@@ -5,11 +5,16 @@ import os
 import tempfile
 from pathlib import Path
 
-from benchmarks import environment, gibbs, streaming, vae_training
+from benchmarks import environment, gibbs, rbm_training, streaming, vae_training
 from benchmarks.harness import Setting
 from benchmarks.report import write_section
 
-BENCHMARKS = {"vae_training": vae_training, "streaming": streaming, "gibbs": gibbs}
+BENCHMARKS = {
+    "vae_training": vae_training,
+    "streaming": streaming,
+    "gibbs": gibbs,
+    "rbm_training": rbm_training,
+}
 
 HERE = Path(__file__).parent
 

@@ -61,10 +61,10 @@ def measure(setting: Setting) -> str:
     return "\n\n".join(
         [
             f"A machine of {EVENT} visible and {work.hidden} hidden units learns with one sweep a "
-            f"step in batches of {work.batch} from {work.events:,} events: {origin}. scikit-learn's "
-            "chains are persistent, and its gradients are not centred, as ours are. Events per "
-            "second are those of all epochs but the first; the pseudo-likelihood, in nats, is that "
-            "of the first thousand events at the end, found the same way for all.",
+            f"step in batches of {work.batch} from {work.events:,} events: {origin}. "
+            "scikit-learn has persistent chains, and gradients that are not centred. Events per "
+            "second are those of all epochs but the first; the pseudo-likelihood, in nats, is "
+            "that of the first thousand events at the end, found the same way for all.",
             machine.describe(runs, setting),
             table(
                 ("contender", "events/s", "contender / scikit-learn", "pseudo-likelihood"),

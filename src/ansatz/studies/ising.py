@@ -14,7 +14,7 @@ from ansatz.protocol.figures import Curve, Curves, Histogram, Histograms, Panel
 from ansatz.runs.run import Run
 from ansatz.studies.claim import Claim, Measured
 from ansatz.studies.study import Context, Findings, Study
-from ansatz.studies.wolff import wolff
+from ansatz.studies.wolff import Spins, wolff
 
 COUPLING = 0.35
 """K = J / kT; the critical one is 0.4407."""
@@ -38,8 +38,8 @@ class IsingStudy(Study):
 
     def run(self, context: Context) -> Findings:
         generator = np.random.Generator(np.random.Philox(context.seed))
-        lattices = 6000 if context.quick else 40_000
-        spins = wolff(generator, COUPLING, SIDE, lattices, 40)
+        lattices, clusters = (4000, 120) if context.quick else (20_000, 200)
+        spins = wolff(generator, COUPLING, SIDE, lattices, clusters)
         path = context.save("spins.npy", spins.astype(np.int8))
         (run,) = context.fit(
             "run",
@@ -58,22 +58,26 @@ class IsingStudy(Study):
         )
         chains = chains_at(COUPLING, context)
         return Findings(
-            (coupling(run), field(run), onsager(chains), ring(), curie_weiss()),
+            (coupling(run, spins), field(run), onsager(chains), ring(), curie_weiss()),
             (weights(run), energies(chains), curve(context)),
         )
 
 
-def coupling(run: Run) -> Claim:
+def coupling(run: Run, spins: Spins) -> Claim:
     """That the weights are K."""
     found = np.asarray(run.model.weight, float)
     events = run.record.spec.events
+    # What all weights have in common is known from the samples to 1 / √(n Var Σ s s').
+    bonds = sum((spins * np.roll(spins, 1, axis)).sum((1, 2)) for axis in (1, 2))
+    alike = 1 / np.sqrt(events * np.var(bonds))
+    apart = Measured.over(found).error
     return Claim(
         name="coupling",
         sentence=f"The mean of the {len(found)} weights that are learnt is the coupling of the "
         f"samples; one by one they scatter by {found.std(ddof=1):.3f}.",
         expected=COUPLING,
         source=f"the coupling that {events:,} lattices were made with",
-        measured=Measured.over(found),
+        measured=Measured(float(found.mean()), float(np.hypot(alike, apart))),
         tolerance=0.02 * COUPLING,
         why="a fiftieth of the coupling, which at this one is a change of the correlation length "
         "by less than a tenth",

@@ -44,7 +44,7 @@ class Size:
     """Tempered sweeps before samples are taken."""
 
 
-FULL = Size(20, 3, 500, 40, 500, 20, 256, 4000, 4000)
+FULL = Size(20, 3, 500, 40, 500, 15, 256, 2000, 2000)
 QUICK = Size(10, 1, 24, 5, 150, 4, 256, 400, 500)
 DIGITS = Size(200, 2, 24, 200, 100, 200, 256, 400, 500)
 
@@ -84,7 +84,7 @@ class RBMMnistStudy(Study):
         # Plain gradients do not stand the rate of centred ones: half of it is better for them.
         plain = fit("plain", 16, size.small, seeds=size.fits, slope="plain", rate=0.01)
         (large,) = fit("large", size.hidden, size.epochs, rate=0.01)
-        (labelled,) = fit("labelled", size.hidden, size.labelled, rate=0.01, conditions=("label",))
+        (labelled,) = fit("labelled", size.labelled, size.labelled_epochs, conditions=("label",))
         found = annealed(large, size, context.seed)
         return Findings(
             (
@@ -151,7 +151,7 @@ def annealed(run: Run, size: Size, seed: int) -> list[Sandwich]:
     key = jax.random.key(seed)
     events = np.asarray(run.as_learnt(dataset))
     found = []
-    for place, steps in enumerate((size.steps // 16, size.steps // 4, size.steps)):
+    for place, steps in enumerate((size.steps // 8, size.steps)):
         found.append(
             sandwich(
                 jax.random.fold_in(key, place),
@@ -227,7 +227,7 @@ def courses(centred: tuple[Run, ...], plain: tuple[Run, ...]) -> Curves:
 
 def sides(found: list[Sandwich], size: Size) -> Curves:
     """Both estimates of log Z against how slowly they were annealed."""
-    steps = np.array([size.steps // 16, size.steps // 4, size.steps])
+    steps = np.array([size.steps // 8, size.steps])
     return Curves(
         name="sandwich",
         title=f"log Z of {size.hidden} hidden units from both sides",
