@@ -10,6 +10,7 @@ import pytest
 from ansatz.models.boltzmann import RestrictedMachine
 from ansatz.models.boltzmann.exact import exact_samples
 from ansatz.models.boltzmann.sampling import sample
+from ansatz.runs.run import Run
 from ansatz.studies import detailed_balance as balance
 from ansatz.studies import ising, rbm_mnist
 from ansatz.studies.claim import Verdict
@@ -120,16 +121,16 @@ def test_claims_hold_for_the_machine_and_see_what_is_wrong(machine, counted):
     assert len(balance.against(counted, shown).clouds) == 2
 
 
-class Known:
+class Known(Run):
     """A run of which only the likelihood of some events is known."""
 
     def __init__(self, mean):
-        self.mean = mean
+        object.__setattr__(self, "mean", mean)
 
-    def held_out(self):
+    def held_out(self, data=None):
         return "test", None
 
-    def log_likelihood(self, data):
+    def log_likelihood(self, data, *, samples=100, seed=0):
         return np.full(10, self.mean)
 
 

@@ -251,7 +251,7 @@ def _threshold(seen: _Seen, value: float | None, dtype: jnp.dtype) -> Step:
 def _spin(seen: _Seen, value: float | None, dtype: jnp.dtype) -> Step:
     """2x - 1, for zeros and ones alone."""
     _no_number("spin", value)
-    found = seen.within(0, 1, "spin", "zeros and ones")
+    found = seen.within(0.0, 1.0, "spin", "zeros and ones")
     if not seen.touched(found.whole).all():
         raise DataError(
             "The preprocessing step 'spin' needs zeros and ones, and the events have other values. "

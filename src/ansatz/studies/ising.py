@@ -38,7 +38,7 @@ class IsingStudy(Study):
 
     def run(self, context: Context) -> Findings:
         generator = np.random.Generator(np.random.Philox(context.seed))
-        lattices, clusters = (4000, 120) if context.quick else (20_000, 200)
+        lattices, clusters = (6000, 40) if context.quick else (40_000, 60)
         spins = wolff(generator, COUPLING, SIDE, lattices, clusters)
         path = context.save("spins.npy", spins.astype(np.int8))
         (run,) = context.fit(
@@ -49,10 +49,10 @@ class IsingStudy(Study):
             validation=0.0,
             test=0.1,
             batch=500,
-            chains=500,
-            gibbs=2,
-            epochs=60 if context.quick else 40,
-            rate=0.01,
+            chains=1000,
+            gibbs=5,
+            epochs=40 if context.quick else 30,
+            rate=0.005,
             schedule="cosine",
             average=0.99,
         )

@@ -11,6 +11,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from ansatz.models.boltzmann.objective import shown
 from ansatz.models.boltzmann.recipe import MachineRecipe
 from ansatz.models.boltzmann.restricted import RestrictedMachine
+from ansatz.models.boltzmann.units import Units
 from ansatz.protocol.errors import OptionError
 from ansatz.protocol.gradient import Group
 from ansatz.protocol.recipe import Spec
@@ -45,9 +46,7 @@ class RBMRecipe(MachineRecipe):
         if visible == "gaussian":
             if spec.condition:
                 raise OptionError("Gaussian visible units cannot show a condition: leave it out.")
-            units = "binary" if own.units == "auto" else own.units
-            steps = ("standardise",) if own.preprocess == ("auto",) else own.preprocess
-            own = replace(own, units=units, preprocess=steps)
+            own = replace(own, units="binary" if own.units == "auto" else own.units)
         return super(RBMRecipe, own).resolve(spec)
 
     def build(self, spec: Spec, key: PRNGKeyArray, **nets: eqx.Module) -> RestrictedMachine:
@@ -73,6 +72,11 @@ class RBMRecipe(MachineRecipe):
 
     def _begun(self, model: Any, bias: Float[Array, " visible"]) -> RestrictedMachine:
         return replace(model, visible_bias=bias)
+
+    def _steps(self, spec: Spec, units: Units) -> tuple[str, ...]:
+        if self.visible != "gaussian":
+            return super()._steps(spec, units)
+        return ("standardise",) if self.preprocess == ("auto",) else self.preprocess
 
     def _fixed(self) -> tuple[Group, ...]:
         frozen = self.visible == "gaussian" and self.variance == "fixed"
