@@ -5,7 +5,17 @@ import os
 import tempfile
 from pathlib import Path
 
-from benchmarks import calo_features, em, environment, gibbs, iwae, showers, streaming, vae_training
+from benchmarks import (
+    calo_features,
+    em,
+    environment,
+    gibbs,
+    iwae,
+    rbm_training,
+    showers,
+    streaming,
+    vae_training,
+)
 from benchmarks.harness import Setting
 from benchmarks.report import write_section
 
@@ -15,6 +25,7 @@ BENCHMARKS = {
     "streaming": streaming,
     "em": em,
     "gibbs": gibbs,
+    "rbm_training": rbm_training,
     "showers": showers,
     "calo_features": calo_features,
 }

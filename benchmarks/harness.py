@@ -140,7 +140,7 @@ def last_line(text: str, longest: int | None = LONGEST_REASON) -> str:
 
 
 def _environment() -> dict[str, str]:
-    """This process's environment without what bends JAX, on processors alone."""
-    bent = ("JAX_", "XLA_")
+    """This process's environment without what bends JAX or BLAS, on processors alone."""
+    bent = ("JAX_", "XLA_", "OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(bent)}
     return kept | {"JAX_PLATFORMS": "cpu", "CUDA_VISIBLE_DEVICES": ""}

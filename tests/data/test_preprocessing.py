@@ -316,3 +316,25 @@ def test_what_draws_at_random_draws_the_same_for_the_known_numbers(draw):
     known = ~np.isnan(counts[0])
     np.testing.assert_array_equal(event.value[:, known], y[:, known])
     assert np.isfinite(event.value).all()
+
+
+def test_a_threshold_cuts_and_spins_are_made_of_bits():
+    events = np.array([[0.0, 3.0, 8.0, 16.0], [16.0, 9.0, 8.1, 0.0]])
+    key = jax.random.key(0)
+    chain = fit(("scale", "threshold", "spin"), events)
+    for row in events:
+        y, slope = chain.forward(jnp.asarray(row), key)
+        np.testing.assert_array_equal(y, np.where(row > 8, 1.0, -1.0))
+        np.testing.assert_allclose(slope, np.log(2 / 16), rtol=1e-9)
+        np.testing.assert_array_equal(chain.inverse(y), 16.0 * (row > 8))
+    assert chain.thresholds
+    assert not chain.binarises
+    low = fit(("threshold=2",), events)
+    assert low.forward(jnp.asarray(events[0]), key)[0].tolist() == [0, 1, 1, 1]
+    spins = np.array([[-1.0, 1.0], [1.0, 1.0]])
+    back = fit(("scale", "spin"), spins)
+    np.testing.assert_array_equal(back.forward(jnp.asarray(spins[0]), key)[0], spins[0])
+    with pytest.raises(DataError, match="zeros and ones"):
+        fit(("scale", "spin"), np.array([[-1.0, 0.0, 1.0]]))
+    with pytest.raises(DataError, match="zeros and ones"):
+        fit(("spin",), spins)

@@ -135,7 +135,9 @@ def test_a_learnt_mixture_is_the_mixture_of_scipy():
 def test_a_vamp_prior_is_the_mean_of_the_posteriors_of_its_inputs():
     recipe = VAERecipe(**TINY, latent=2, prior="vamp:3")
     events = (jax.random.uniform(jax.random.key(0), (10, 3)) > 0.5).astype(jnp.float32)
-    model = recipe.initialise(recipe.build(SPEC, jax.random.key(1)), batch_of(events))
+    model = recipe.initialise(
+        recipe.build(SPEC, jax.random.key(1)), batch_of(events), jax.random.key(2)
+    )
     z = jnp.array([0.3, -0.8])
     each = [model.posterior(event).log_prob(z) for event in events[:3]]
     wanted = special.logsumexp(np.asarray(each, float)) - np.log(3)

@@ -1,8 +1,9 @@
 """The chain of steps between the data as they are and the events a model sees.
 
 A step is a bijection, or draws at random and says so: `Dequantise` spreads whole numbers over
-unit intervals, `Binarise` draws each pixel afresh. The chain is fitted once on the training
-events, saved with the run, undone on the way out, and its slopes enter every density.
+unit intervals, `Binarise` draws each pixel afresh; `Threshold` alone
+forgets. The chain is fitted once on the training events, saved with the run, undone on the way
+out, and its slopes enter every density.
 """
 
 import math
@@ -15,59 +16,14 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from ansatz.bijections import AbstractBijection, Affine, Chain, Log1p, Logit
+from ansatz.bijections import Affine, Chain, Log1p, Logit
 from ansatz.data.statistics import Statistics, Survey, gather
+from ansatz.data.steps import Binarise, Dequantise, Deterministic, Step, Threshold
 from ansatz.protocol.errors import DataError, OptionError, nearest
 from ansatz.protocol.source import Masked
 
 ROUNDING = 5e-7
 """How far outside [0, 1] a number may lie after it was scaled; less than the margin of logit."""
-
-
-class Dequantise(eqx.Module):
-    """y = x + u with u uniform in [0, 1)^d, for whole numbers x.
-
-    A density of y bounds the probability of x from below:
-    log P(x) = log E_u p(x + u) >= E_u log p(x + u).
-    """
-
-    def forward(self, x: Array, key: PRNGKeyArray) -> Array:
-        # A sum of a large x and a u close to one would be rounded to x + 1, another cell.
-        still = jax.lax.stop_gradient(x)
-        return jnp.minimum(
-            x + jax.random.uniform(key, x.shape, x.dtype), jnp.nextafter(still + 1, still)
-        )
-
-    def inverse(self, y: Array) -> Array:
-        return jnp.floor(y)
-
-
-class Binarise(eqx.Module):
-    """y ~ Bernoulli(x) in every coordinate, drawn anew each time, for x in [0, 1]."""
-
-    def forward(self, x: Array, key: PRNGKeyArray) -> Array:
-        return (jax.random.uniform(key, x.shape, x.dtype) < x).astype(x.dtype)
-
-    def inverse(self, y: Array) -> Array:
-        return y
-
-
-class Deterministic(eqx.Module):
-    """A bijection that maps each number by itself, as a step; it needs no key."""
-
-    bijection: AbstractBijection
-
-    def forward(self, x: Array) -> tuple[Array, Array]:
-        """y and log|dy/dx|, number by number."""
-        # Each y depends on its own x alone, so the derivative along (1, ..., 1) holds them all.
-        y, slope = jax.jvp(lambda x: self.bijection.forward(x)[0], (x,), (jnp.ones_like(x),))
-        return y, jnp.log(jnp.abs(slope))
-
-    def inverse(self, y: Array) -> Array:
-        return self.bijection.inverse(y)[0]
-
-
-Step = Dequantise | Binarise | Deterministic
 
 
 class Preprocessing(eqx.Module):
@@ -100,12 +56,14 @@ class Preprocessing(eqx.Module):
 
     def _through(self, x: Array, key: PRNGKeyArray) -> tuple[Array, Float[Array, "..."]]:
         before, total = x, jnp.zeros_like(x)
-        drawing = [step for step in self.steps if not isinstance(step, Deterministic)]
+        drawing = [step for step in self.steps if isinstance(step, Dequantise | Binarise)]
         keys = iter([key] if len(drawing) < 2 else jax.random.split(key, len(drawing)))
         for step in self.steps:
             if isinstance(step, Deterministic):
                 x, log_slope = step.forward(x)
                 total += log_slope
+            elif isinstance(step, Threshold):
+                x = step.forward(x)
             else:
                 x = step.forward(x, next(keys))
         return self._restore(x, before), self._restore(total, jnp.zeros_like(x))
@@ -120,6 +78,10 @@ class Preprocessing(eqx.Module):
     @property
     def binarises(self) -> bool:
         return any(isinstance(step, Binarise) for step in self.steps)
+
+    @property
+    def thresholds(self) -> bool:
+        return any(isinstance(step, Threshold) for step in self.steps)
 
     @property
     def dequantises(self) -> bool:
@@ -281,6 +243,23 @@ def _binarise(seen: _Seen, value: float | None, dtype: jnp.dtype) -> Step:
     return Binarise()
 
 
+def _threshold(seen: _Seen, value: float | None, dtype: jnp.dtype) -> Step:
+    """Above 1/2 unless given."""
+    return Threshold(jnp.asarray(0.5 if value is None else value, dtype))
+
+
+def _spin(seen: _Seen, value: float | None, dtype: jnp.dtype) -> Step:
+    """2x - 1, for zeros and ones alone."""
+    _no_number("spin", value)
+    found = seen.within(0.0, 1.0, "spin", "zeros and ones")
+    if not seen.touched(found.whole).all():
+        raise DataError(
+            "The preprocessing step 'spin' needs zeros and ones, and the events have other values. "
+            "Put 'binarise' or 'threshold' before it, or leave it out."
+        )
+    return Deterministic(Affine(jnp.asarray(-1, dtype), jnp.asarray(2, dtype)))
+
+
 def _no_number(step: str, value: float | None) -> None:
     if value is not None:
         raise OptionError(f"The preprocessing step {step!r} takes no number.")
@@ -293,4 +272,6 @@ _STEPS: dict[str, Callable[[_Seen, float | None, jnp.dtype], Step]] = {
     "log1p": _log1p,
     "dequantise": _dequantise,
     "binarise": _binarise,
+    "threshold": _threshold,
+    "spin": _spin,
 }

@@ -8,7 +8,7 @@ from ansatz.data.dataset import Dataset
 from ansatz.data.statistics import blocks
 from ansatz.evaluate.estimate import weighted_mean
 from ansatz.evaluate.watch import Watch, unseen
-from ansatz.protocol.capabilities import Bound, Codec, Density
+from ansatz.protocol.capabilities import Bound, Codec, Density, Unnormalised
 from ansatz.protocol.errors import OptionError
 from ansatz.protocol.measure import Measure
 from ansatz.runs.run import Run
@@ -30,7 +30,7 @@ def judge(
     measures = []
     if refine and not isinstance(run.model, Bound):
         raise OptionError(f"A {run.record.recipe.name} has no posterior to refine.")
-    if isinstance(run.model, Density):
+    if isinstance(run.model, Density | Unnormalised):
         values = _whole(watch(run.log_likelihood_batches(dataset, seed=seed), *_told(dataset, 1)))
         measures += _likelihood(run, "log-likelihood", values, dataset, 1)
     elif isinstance(run.model, Bound):
@@ -42,6 +42,8 @@ def judge(
             batches = run.evidence_batches(dataset, samples=samples, seed=seed)
             values = _whole(watch(batches, *_told(dataset, samples)))
             measures += _evidence(run, values, dataset, samples)
+    if isinstance(run.model, Unnormalised):
+        measures += _normalisers(run, dataset, seed)
     if isinstance(run.model, Codec):
         measures += _reconstruction(run, dataset, seed, watch)
     return [*measures, *run.diagnose(dataset, refine=refine, seed=seed)]
@@ -90,6 +92,28 @@ def _evidence(run: Run, values: np.ndarray, dataset: Dataset, samples: int) -> l
             f"of {samples}",
             "(sum w)^2 / sum w^2 of the importance weights w",
         ),
+    ]
+
+
+def _normalisers(run: Run, dataset: Dataset, seed: int) -> list[Measure]:
+    """log Z from either side; under several conditions the widest gap alone."""
+    found = list(run.normalisers(dataset, seed=seed).values())
+    if all(each.error == 0 for each in found):
+        return [Measure("log Z", found[0].value, 0.0, "nats", "exact")] if len(found) == 1 else []
+    widest = max(found, key=lambda each: abs(each.high - each.low))
+    gap = Measure(
+        "gap",
+        widest.high - widest.low,
+        2**0.5 * widest.error,
+        "nats",
+        "between both estimates of log Z: as far the log-likelihood may be off",
+    )
+    if len(found) > 1:
+        return [gap]
+    return [
+        Measure("log Z, forward", widest.low, widest.error, "nats", "errs downwards"),
+        Measure("log Z, in reverse", widest.high, widest.error, "nats", "errs upwards"),
+        gap,
     ]
 
 

@@ -11,9 +11,11 @@ from ansatz.protocol.errors import OptionError, nearest
 from ansatz.protocol.recipe import Recipe
 
 _BUILT_IN = {
+    "boltzmann": "ansatz.models.boltzmann:BoltzmannRecipe",
     "kmeans": "ansatz.models.mixture:KMeansRecipe",
     "mixture": "ansatz.models.mixture:MixtureRecipe",
     "pca": "ansatz.models.reduce:PCARecipe",
+    "rbm": "ansatz.models.boltzmann:RBMRecipe",
     "vae": "ansatz.models.vae:VAERecipe",
 }
 

@@ -6,7 +6,7 @@ others, and the tables that a user sees are read off the classes.
 """
 
 from abc import abstractmethod
-from typing import Any, ClassVar, Literal, TypeAlias
+from typing import Any, ClassVar, Literal, NamedTuple, TypeAlias
 
 import equinox as eqx
 from jaxtyping import Array, Bool, Float, PRNGKeyArray, PyTree, Shaped
@@ -92,6 +92,30 @@ class Energy(eqx.Module):
     @abstractmethod
     def energy(self, event: Event, condition: Condition = None) -> Scalar:
         """The energy of one event."""
+
+
+class LogZ(NamedTuple):
+    """What is known of a log normaliser: its value, or two estimates that err to either side."""
+
+    low: float
+    high: float
+    error: float
+    """The larger standard error of the two; zero if it is exact."""
+    what: str
+
+    @property
+    def value(self) -> float:
+        """The middle."""
+        return (self.low + self.high) / 2
+
+
+class Unnormalised(Likelihood, Energy):
+    """Knows log p(x | c) but for a normaliser, which can be summed or estimated."""
+
+    @abstractmethod
+    def log_normaliser(self, key: PRNGKeyArray, events: Array, condition: Condition = None) -> LogZ:
+        """log sum_x exp(-E(x | c)), not for compilation; `events` are such as it was learnt from,
+        from which an estimate may start."""
 
 
 class Codec(eqx.Module):

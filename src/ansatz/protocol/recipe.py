@@ -26,6 +26,8 @@ class Spec:
     shape: tuple[int, ...]
     condition: int = 0
     """How many numbers a condition has once categories are unfolded."""
+    classes: tuple[int, ...] = ()
+    """How many categories each column of the condition has, 0 for a number."""
     events: int = 1
     """How many events there are to learn from."""
     steps_per_epoch: int = 1
@@ -78,8 +80,8 @@ class Recipe(Settings, ABC):
 
     preprocess: tuple[str, ...] = ("auto",)
     """Steps between the data and the model: scale, standardise, logit, log1p, dequantise,
-    binarise, with a number after '=' where one is needed; 'auto' chooses by the data, 'none'
-    leaves them as they are."""
+    binarise, threshold, spin, with a number after '=' where one is needed; 'auto' chooses by the
+    data, 'none' leaves them as they are."""
     epochs: int = 50
     """How many times to go through the training events."""
     batch: int = 128

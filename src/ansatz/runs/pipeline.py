@@ -11,7 +11,7 @@ from jaxtyping import Array, PRNGKeyArray
 from ansatz.data.batch import make_batch
 from ansatz.data.conditions import ConditionEncoder
 from ansatz.data.preprocessing import Preprocessing
-from ansatz.protocol.capabilities import Completer, Density
+from ansatz.protocol.capabilities import Completer, Density, Unnormalised
 from ansatz.protocol.source import Batch, Masked
 
 
@@ -108,6 +108,9 @@ class LogLikelihood(eqx.Module):
         model, condition = pipeline.model, pipeline.given(row)
         if isinstance(model, Density):
             value = model.log_prob(prepared, condition)
+        elif isinstance(model, Unnormalised):
+            # All but the normaliser, which is the same for every event under a condition.
+            value = -model.energy(prepared, condition)
         else:
             value = model.bound(prepared, condition, key=key_model, samples=self.samples)
         # Only densities change with the units.

@@ -109,6 +109,7 @@ def first(
     spec = Spec(
         shape=dataset.shape,
         condition=0 if encoder is None else encoder.size,
+        classes=tuple(len(column.categories) for column in encoder.columns) if encoder else (),
         events=len(train),
         steps_per_epoch=-(-len(train) // recipe.batch),
         columns=tuple(column.name for column in dataset.event_columns),

@@ -25,6 +25,7 @@ from ansatz.protocol.capabilities import (
     Density,
     Evidence,
     Sampler,
+    Unnormalised,
     capabilities,
 )
 from ansatz.protocol.errors import DataError, OptionError, RunError
@@ -33,10 +34,13 @@ from ansatz.protocol.keys import Stream, stream
 from ansatz.protocol.measure import Measure
 from ansatz.runs import pipeline as through
 from ansatz.runs.look import look
+from ansatz.runs.normalisers import Normalisers, find_normalisers, in_words, normalised
 from ansatz.runs.pipeline import LogLikelihood, Pipeline, WeighedEvidence, batch_of, over
 from ansatz.runs.record import Record
 
 EVENTS_AT_ONCE = 100
+EVENTS_TO_START = 4096
+"""Events from whose means an estimate of log Z starts."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,6 +56,8 @@ class Run:
     history: list[dict[str, Any]] = field(repr=False)
     path: Path | None = None
     finished: bool = True
+    known: Normalisers = field(default_factory=dict, repr=False)
+    """log Z under the conditions met so far, of a model that knows its density but for that."""
 
     @property
     def model(self) -> Any:
@@ -168,11 +174,35 @@ class Run:
         self, data: Any, *, samples: int = 100, seed: int = 0
     ) -> Iterator[np.ndarray]:
         """The same, a batch at a time."""
-        if not isinstance(self.model, Density | Bound):
+        if not isinstance(self.model, Density | Bound | Unnormalised):
             raise OptionError(f"A {self.record.recipe.name} has neither a density nor a bound.")
         if samples < 1:
             raise OptionError(f"The number of samples must be at least 1; it is {samples}.")
-        return self._map(LogLikelihood(samples), data, seed)
+        batches = self._map(LogLikelihood(samples), data, seed)
+        if not isinstance(self.model, Unnormalised):
+            return batches
+        dataset = self.read(data)
+        return normalised(
+            batches, self.normalisers(dataset, seed=seed), self._dataset_rows(dataset)
+        )
+
+    def normalisers(self, data: Any, *, seed: int = 0) -> Normalisers:
+        """log Z under every condition that these events have; found once and kept.
+
+        Estimates start from independent numbers with the means of these events.
+        """
+        if not isinstance(self.model, Unnormalised):
+            raise OptionError(f"A {self.record.recipe.name} needs no normaliser.")
+        dataset = self.read(data)
+        rows = self._dataset_rows(dataset)
+        begin = self.as_learnt(dataset.take(np.arange(min(len(dataset), EVENTS_TO_START))))
+        return find_normalisers(self.pipeline, self.known, rows, begin, seed)
+
+    def as_learnt(self, data: Any, *, seed: int = 0) -> Array:
+        """The events as the model takes them, preprocessed."""
+        dataset = self.read(data)
+        events = jnp.asarray(dataset.events[:], self._dtype)
+        return batch_of(self.pipeline, stream(seed, Stream.USE), None, events).event
 
     def evidence(self, data: Any, *, samples: int = 100, seed: int = 0) -> Evidence:
         """For every event the bound of `samples` draws, the same corrected for what it misses on
@@ -212,7 +242,9 @@ class Run:
     def log_likelihood_is(self, samples: int = 100) -> str:
         """What the numbers of `log_likelihood` are, and of what."""
         steps = self.pipeline.preprocessing
-        if isinstance(self.model, Density):
+        if isinstance(self.model, Unnormalised):
+            kind = in_words(self.known)
+        elif isinstance(self.model, Density):
             kind = "lower bound (one dequantisation)" if steps.dequantises else "exact"
         elif samples == 1:
             kind = "evidence lower bound"
@@ -220,6 +252,8 @@ class Run:
             kind = f"importance-weighted lower bound, K = {samples}"
         if steps.binarises:
             return f"{kind}; probability of pixels binarised afresh"
+        if steps.thresholds:
+            return f"{kind}; probability of pixels cut at a threshold"
         if self.model.measure == "mixed":
             return f"{kind}; density in the units of the data, and probability where it has atoms"
         if self.model.measure == "probability" or steps.dequantises:

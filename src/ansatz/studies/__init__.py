@@ -12,14 +12,17 @@ if TYPE_CHECKING:
     from ansatz.studies.study import Study
 
 _STUDIES = {
-    "em-monotone": "ansatz.studies.em_monotone:EMMonotoneStudy",
-    "calo-spoiling": "ansatz.studies.calo_spoiling:CaloSpoilingStudy",
     "beta-traversal": "ansatz.studies.beta_traversal:BetaTraversalStudy",
+    "calo-spoiling": "ansatz.studies.calo_spoiling:CaloSpoilingStudy",
     "conditional-vae": "ansatz.studies.conditional_vae:ConditionalVAEStudy",
+    "detailed-balance": "ansatz.studies.detailed_balance:DetailedBalanceStudy",
     "elbo-identities": "ansatz.studies.elbo_identities:ElboIdentitiesStudy",
+    "em-monotone": "ansatz.studies.em_monotone:EMMonotoneStudy",
     "gradient-estimators": "ansatz.studies.gradient_estimators:GradientEstimatorsStudy",
+    "ising": "ansatz.studies.ising:IsingStudy",
     "iwae-mnist": "ansatz.studies.iwae_mnist:IWAEStudy",
     "linear-gaussian": "ansatz.studies.linear_gaussian:LinearGaussianStudy",
+    "rbm-mnist": "ansatz.studies.rbm_mnist:RBMMnistStudy",
     "trainable-prior": "ansatz.studies.trainable_prior:TrainablePriorStudy",
     "vae-limits": "ansatz.studies.vae_limits:VAELimitsStudy",
     "wave-packet-vae": "ansatz.studies.wave_packet_vae:WavePacketStudy",

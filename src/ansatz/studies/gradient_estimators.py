@@ -66,7 +66,7 @@ def claims(found: dict[Case, Moments], landed: Measured) -> tuple[Claim, ...]:
     for posterior, what in (("normal", "numbers"), ("binary", "bits")):
         for draws in DRAWS:
             mine = [
-                moments.bias
+                drawn.bias
                 for case, drawn in found.items()
                 if (case.posterior, case.draws, case.biased) == (posterior, draws, False)
             ]
@@ -151,7 +151,7 @@ def figures(found: dict[Case, Moments]) -> tuple[Curves | Matrix, ...]:
     """What averaging does, a table of bias and one of noise."""
     labels = tuple(dict.fromkeys(case.label for case in found))
     columns = tuple(f"K = {draws}" for draws in DRAWS)
-    at = {(case.label, case.draws): moments for case, drawn in found.items()}
+    at = {(case.label, case.draws): drawn for case, drawn in found.items()}
 
     def table(value: Callable[[Moments], float]) -> np.ndarray:
         return np.array([[value(at[label, draws]) for draws in DRAWS] for label in labels])

@@ -1,5 +1,6 @@
 """What all Boltzmann machines share."""
 
+import math
 from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Any
@@ -8,16 +9,23 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, PRNGKeyArray, Shaped
+from jaxtyping import Array, Bool, Float, PRNGKeyArray, Shaped
 
 from ansatz.models.boltzmann.enumeration import log_sum_free
 from ansatz.models.boltzmann.kernel import AbstractKernel, Beta, State, run
-from ansatz.models.boltzmann.units import Units
-from ansatz.protocol.capabilities import Condition, Energy, Sampler, Scalar
+from ansatz.models.boltzmann.units import VALUES, Units
+from ansatz.protocol.capabilities import (
+    Condition,
+    LogZ,
+    Measure,
+    Sampler,
+    Scalar,
+    Unnormalised,
+)
 from ansatz.protocol.errors import DataError
 
 
-class AbstractMachine(Sampler, Energy):
+class AbstractMachine(Sampler, Unnormalised):
     """p(s) ∝ exp(-beta E(s)) over units of two values, of which events show the visible ones.
 
     A state is a column of an array (node, chain). Functions of many chains take such arrays;
@@ -26,9 +34,11 @@ class AbstractMachine(Sampler, Energy):
 
     units: eqx.AbstractVar[Units]
     visible: eqx.AbstractVar[tuple[int, ...]]
-    """The nodes that events show, in the order of an event's numbers."""
+    """The nodes that events show, in the order of an event's numbers, and then those that show
+    what is given with an event."""
     shape: eqx.AbstractVar[tuple[int, ...]]
     """Of an event."""
+    weight: eqx.AbstractVar[Float[Array, "..."]]
     sweeps: eqx.AbstractVar[int]
     """Of Gibbs sampling from a random start before `sample` takes an event."""
 
@@ -36,6 +46,11 @@ class AbstractMachine(Sampler, Energy):
     @abstractmethod
     def nodes(self) -> int:
         """How many units there are."""
+
+    @property
+    @abstractmethod
+    def gaussian(self) -> bool:
+        """Whether visible units are real numbers."""
 
     @property
     @abstractmethod
@@ -67,6 +82,10 @@ class AbstractMachine(Sampler, Energy):
         """log Z over the free nodes of `independent(bias)`."""
 
     @abstractmethod
+    def under(self, condition: Float[Array, " condition"]) -> tuple["AbstractMachine", Scalar]:
+        """The machine that is left when a condition is clamped, and E_here - E_there."""
+
+    @abstractmethod
     def start(self, key: PRNGKeyArray, chains: int, bias: Float[Array, " node"]) -> State:
         """Chains drawn from `independent(bias)`."""
 
@@ -82,6 +101,11 @@ class AbstractMachine(Sampler, Energy):
 
         One event of each value is added, so that no bias is infinite; hidden biases are zero.
         """
+
+    @property
+    def given(self) -> tuple[int, ...]:
+        """The visible nodes that show a condition: categories, one unit up for each."""
+        return self.visible[math.prod(self.shape) :]
 
     @property
     def hidden(self) -> tuple[int, ...]:
@@ -105,12 +129,51 @@ class AbstractMachine(Sampler, Energy):
         return -log_sum_free(kernel, shown, beta)
 
     def energy(self, event: Float[Array, "..."], condition: Condition = None) -> Scalar:
-        """-log p(event) up to a constant: the free energy."""
-        return self.free_energy(event)
+        """-log p(event, condition) up to a constant: the free energy."""
+        return self.free_energy(self.joined(event, condition))
+
+    def joined(self, event: Float[Array, "..."], condition: Condition) -> Float[Array, " visible"]:
+        """The visible units of an event and its condition, of zeros and ones, or of -1 and +1."""
+        if condition is None:
+            return event.ravel()
+        return jnp.concatenate([event.ravel(), self.upped(condition).astype(event.dtype)])
+
+    def upped(self, condition: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
+        """The values of units that are up where the condition is one, down where it is zero."""
+        low, high = VALUES[self.units]
+        return low + (high - low) * condition
+
+    @property
+    def measure(self) -> Measure:
+        return "density" if self.gaussian else "probability"
+
+    def continuous(self, event: Float[Array, "..."]) -> Bool[Array, "..."]:
+        return jnp.full(self.shape, self.gaussian)
+
+    def log_normaliser(
+        self,
+        key: PRNGKeyArray,
+        events: Shaped[Array, "..."] | np.ndarray,
+        condition: Condition = None,
+    ) -> LogZ:
+        """log Z, of events and conditions together, or of events under one condition.
+
+        Exact where states can be enumerated, else annealed from both sides.
+        """
+        from ansatz.models.boltzmann.normaliser import log_normaliser
+
+        if condition is None:
+            return log_normaliser(key, self, events if not self.given else None)
+        left, shift = self.under(condition)
+        found = log_normaliser(key, left, events)
+        return found._replace(low=found.low - float(shift), high=found.high - float(shift))
 
     def sample(self, key: PRNGKeyArray, condition: Condition = None) -> Float[Array, "..."]:
-        """One event after `sweeps` sweeps; vmapped, as many chains at once."""
-        return self.events(_one_chain(self, key))[0]
+        """One event after `sweeps` sweeps; vmapped, as many chains at once.
+
+        A condition is clamped; without one, units that show it are drawn too.
+        """
+        return self.events(_one_chain(self, key, condition))[0]
 
     def shown(self, values: Float[Array, "visible chain"]) -> State:
         """A state of these visible units, and hidden ones at zero."""
@@ -119,7 +182,8 @@ class AbstractMachine(Sampler, Energy):
 
     def events(self, state: State) -> Float[Array, "chain ..."]:
         """What the visible units of every chain show."""
-        return state[np.asarray(self.visible)].T.reshape(-1, *self.shape)
+        own = np.asarray(self.visible[: math.prod(self.shape)], int)
+        return state[own].T.reshape(-1, *self.shape)
 
     def clamp(
         self,
@@ -168,29 +232,49 @@ def clamped_nodes(
 
 
 @jax.custom_batching.custom_vmap
-def _one_chain(machine: AbstractMachine, key: PRNGKeyArray) -> State:
-    return _chains(machine, key, 1)
+def _one_chain(machine: AbstractMachine, key: PRNGKeyArray, condition: Condition) -> State:
+    return _chains(machine, key, 1, None if condition is None else condition[:, None])
 
 
 @_one_chain.def_vmap
 def _many_chains(
-    size: int, batched: Sequence[Any], machine: AbstractMachine, keys: Shaped[Array, "..."]
+    size: int,
+    batched: Sequence[Any],
+    machine: AbstractMachine,
+    keys: Shaped[Array, "..."],
+    conditions: Float[Array, "..."] | None,
 ) -> tuple[Float[Array, "event node 1"], bool]:
     """Many events are many chains of one state, which is what a kernel is fast at.
 
     Their noise is one stream, that of the first key.
     """
-    machines, many = batched
+    machines, many, each = batched
     if not many or any(jax.tree.leaves(machines)):
-        axes = jax.tree.map(lambda each: 0 if each else None, tuple(batched))
-        return jax.vmap(lambda m, k: _chains(m, k, 1), in_axes=axes)(machine, keys), True
-    return _chains(machine, keys[0], size).T[:, :, None], True
+        axes = jax.tree.map(lambda own: 0 if own else None, tuple(batched))
+
+        def alone(m: AbstractMachine, k: PRNGKeyArray, c: Condition) -> State:
+            return _chains(m, k, 1, None if c is None else c[:, None])
+
+        return jax.vmap(alone, in_axes=axes)(machine, keys, conditions), True
+    given = None
+    if conditions is not None:
+        alike = (len(conditions), size)
+        given = conditions.T if each else jnp.broadcast_to(conditions[:, None], alike)
+    return _chains(machine, keys[0], size, given).T[:, :, None], True
 
 
-def _chains(machine: AbstractMachine, key: PRNGKeyArray, chains: int) -> State:
-    """Chains after the machine's sweeps from a random start."""
+def _chains(
+    machine: AbstractMachine,
+    key: PRNGKeyArray,
+    chains: int,
+    given: Float[Array, "condition chain"] | None,
+) -> State:
+    """Chains after the machine's sweeps from a random start, each with what it is given."""
     key_start, key_run = jax.random.split(key)
-    kernel = machine.kernel()
     state = machine.start(key_start, chains, jnp.zeros(machine.nodes, machine.dtype))
+    if given is not None:
+        values = machine.upped(given).astype(machine.dtype)
+        state = state.at[np.asarray(machine.given, int)].set(values)
+    kernel = machine.kernel(() if given is None else machine.given)
     laid = run(kernel, kernel.lay(state), key_run, machine.sweeps)
     return kernel.restore(laid)

@@ -63,6 +63,9 @@ class DenseKernel(AbstractKernel):
     def parts(self, laid: Sides) -> Parts:
         free = self._free(self.first)
         held = getattr(laid, self.first)
+        if len(free) == len(held):
+            # All of it at zero pulls at nothing: no product of weights is needed.
+            return Parts(self._alone(laid), self._field(laid, self.first))
         emptied = laid._replace(**{self.first: held.at[free].set(0)})
         rest = self.energies(emptied)
         if self.first == "visible" and self.log_scale is not None:
@@ -106,6 +109,14 @@ class DenseKernel(AbstractKernel):
         if self.log_scale is None:
             return energy - self.visible_bias @ v
         return energy + self._precision @ (v - self.visible_bias[:, None]) ** 2 / 2
+
+    def _alone(self, laid: Sides) -> Float[Array, " chain"]:
+        """The energy of the second side without the first."""
+        if self.first == "visible":
+            return -self.hidden_bias @ laid.hidden
+        if self.log_scale is None:
+            return -self.visible_bias @ laid.visible
+        return self._precision @ (laid.visible - self.visible_bias[:, None]) ** 2 / 2
 
     @property
     def _second(self) -> Side:

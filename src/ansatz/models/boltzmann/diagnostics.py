@@ -33,22 +33,30 @@ def autocorrelation_time(series: Float[np.ndarray, "draw chain"]) -> float:
     reversible chain, and pairs may not grow (Geyer, 1992). Chains that differ in their means
     lengthen it (Vehtari et al., 2021).
     """
+    draws = len(series)
+    if draws < 4 or not np.ptp(series):
+        return 1.0
+    rho = autocorrelation(series)
+    pairs = rho[: draws // 2 * 2].reshape(-1, 2).sum(1)
+    ends = np.flatnonzero(pairs <= 0)
+    kept = np.minimum.accumulate(pairs[: ends[0] if len(ends) else None])
+    # Anticorrelated draws may be worth more than independent ones, within reason.
+    return float(max(2 * kept.sum() - 1, 1 / np.log10(series.size + 10)))
+
+
+def autocorrelation(series: Float[np.ndarray, "draw chain"]) -> Float[np.ndarray, " draw"]:
+    """rho(t), pooled over the chains; 1 at t = 0, and chains that differ never forget."""
     values = np.asarray(series, np.float64)
     draws = len(values)
-    if draws < 4 or not np.ptp(values):
-        return 1.0
     centred = values - values.mean(0)
     size = 2 ** int(np.ceil(np.log2(2 * draws)))
     power = np.abs(np.fft.rfft(centred, size, axis=0)) ** 2
     covariance = np.fft.irfft(power, size, axis=0)[:draws].mean(1) / draws
     within = covariance[0] * draws / (draws - 1)
     total = covariance[0] + (values.mean(0).var(ddof=1) if values.shape[1] > 1 else 0.0)
-    rho = 1 - (within - covariance * draws / (draws - 1)) / total
-    pairs = rho[: draws // 2 * 2].reshape(-1, 2).sum(1)
-    ends = np.flatnonzero(pairs <= 0)
-    kept = np.minimum.accumulate(pairs[: ends[0] if len(ends) else None])
-    # Anticorrelated draws may be worth more than independent ones, within reason.
-    return float(max(2 * kept.sum() - 1, 1 / np.log10(draws * values.shape[1] + 10)))
+    if total == 0:
+        return np.ones(draws)
+    return 1 - (within - covariance * draws / (draws - 1)) / total
 
 
 def r_hat(series: Float[np.ndarray, "draw chain"]) -> float:

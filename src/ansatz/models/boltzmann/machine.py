@@ -23,7 +23,7 @@ from ansatz.models.boltzmann.units import (
     valued,
 )
 from ansatz.protocol.capabilities import Scalar
-from ansatz.protocol.errors import DataError
+from ansatz.protocol.errors import DataError, OptionError
 
 
 class BoltzmannMachine(AbstractMachine):
@@ -50,6 +50,7 @@ class BoltzmannMachine(AbstractMachine):
         *,
         visible: Sequence[int] | np.ndarray | None = None,
         shape: tuple[int, ...] | None = None,
+        given: int = 0,
         units: Units = "binary",
         terms: dict[tuple[int, ...], float] | None = None,
         sweeps: int = 1000,
@@ -58,13 +59,12 @@ class BoltzmannMachine(AbstractMachine):
         """The machine with these parameters, zero where none are given.
 
         `visible` are the nodes that an event shows, all of them by default, and `shape` is how
-        it shows them. `terms` gives the coefficient of the product of some nodes.
+        it shows them; the last `given` of them show a condition instead. `terms` gives the
+        coefficient of the product of some nodes.
         """
         shown = tuple(range(graph.nodes)) if visible is None else tuple(map(int, visible))
         clamped_nodes(shown, graph.nodes, "show")
-        form = (len(shown),) if shape is None else shape
-        if int(np.prod(form)) != len(shown):
-            raise DataError(f"{len(shown)} visible units are no event of shape {form}.")
+        form = event_shape(shape, len(shown) - given)
         fixed = Terms.of(terms, dtype) if terms else None
         if fixed is not None:
             clamped_nodes(sorted({i for term in fixed.nodes for i in term}), graph.nodes, "weigh")
@@ -82,6 +82,10 @@ class BoltzmannMachine(AbstractMachine):
     @property
     def nodes(self) -> int:
         return self.graph.nodes
+
+    @property
+    def gaussian(self) -> bool:
+        return False
 
     @property
     def dtype(self) -> jnp.dtype:
@@ -103,6 +107,33 @@ class BoltzmannMachine(AbstractMachine):
 
     def log_independent(self, bias: Float[Array, " node"], free: np.ndarray) -> Scalar:
         return jnp.sum(log_states(bias[free], self.units))
+
+    def under(self, condition: Float[Array, " condition"]) -> tuple["BoltzmannMachine", Scalar]:
+        if self.terms is not None:
+            raise OptionError("A machine with fixed terms cannot be cut down by a condition.")
+        held = np.zeros(self.nodes, bool)
+        held[list(self.given)] = True
+        state = jnp.zeros(self.nodes, self.dtype)
+        state = state.at[np.array(self.given, int)].set(self.upped(condition).astype(self.dtype))
+        i, j = self.graph.edges.T
+        pull = self.bias.at[i].add(self.weight * state[j]).at[j].add(self.weight * state[i])
+        left = np.flatnonzero(~held)
+        place = np.cumsum(~held) - 1
+        kept = ~held[i] & ~held[j]
+        # Induced edges keep their order, and so do the weights.
+        machine = BoltzmannMachine(
+            bias=pull[left],
+            weight=self.weight[np.flatnonzero(kept)],
+            terms=None,
+            graph=self.graph.induced(left),
+            visible=tuple(
+                place[list(self.visible[: len(self.visible) - len(self.given)])].tolist()
+            ),
+            shape=self.shape,
+            units=self.units,
+            sweeps=self.sweeps,
+        )
+        return machine, self.energies(state[:, None])[0]
 
     def start(self, key: PRNGKeyArray, chains: int, bias: Float[Array, " node"]) -> State:
         up = jax.nn.sigmoid(log_odds(bias, self.units))[:, None]
@@ -156,12 +187,21 @@ class BoltzmannMachine(AbstractMachine):
             slope**2 * weight,
             visible=self.visible,
             shape=self.shape,
+            given=len(self.given),
             units=units,
             terms=terms,
             sweeps=self.sweeps,
             dtype=str(self.dtype),
         )
         return machine, float(shift + more)
+
+
+def event_shape(shape: tuple[int, ...] | None, units: int) -> tuple[int, ...]:
+    """How an event shows so many units: as one row, unless a shape is given."""
+    form = (units,) if shape is None else shape
+    if int(np.prod(form)) != units:
+        raise DataError(f"{units} visible units are no event of shape {form}.")
+    return form
 
 
 def numbers(

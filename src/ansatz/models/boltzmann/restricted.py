@@ -1,5 +1,6 @@
 """The restricted Boltzmann machine, whose visible units see only hidden ones."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -13,7 +14,7 @@ from ansatz.models.boltzmann.abstract import AbstractMachine
 from ansatz.models.boltzmann.dense import DenseKernel, Side
 from ansatz.models.boltzmann.kernel import State
 from ansatz.models.boltzmann.lattices import bipartite
-from ansatz.models.boltzmann.machine import BoltzmannMachine, numbers
+from ansatz.models.boltzmann.machine import BoltzmannMachine, event_shape, numbers
 from ansatz.models.boltzmann.units import (
     VALUES,
     Units,
@@ -57,15 +58,16 @@ class RestrictedMachine(AbstractMachine, Codec):
         *,
         log_scale: Shaped[Array, "..."] | np.ndarray | None = None,
         shape: tuple[int, ...] | None = None,
+        given: int = 0,
         units: Units = "binary",
         sweeps: int = 1000,
         dtype: str = "float32",
     ) -> "RestrictedMachine":
-        """The machine with these parameters; `shape` is how an event shows the visible units."""
+        """The machine with these parameters; `shape` is how an event shows the visible units.
+
+        The last `given` of those show a condition instead.
+        """
         visible, hidden = len(visible_bias), len(hidden_bias)
-        form = (visible,) if shape is None else shape
-        if int(np.prod(form)) != visible:
-            raise DataError(f"{visible} visible units are no event of shape {form}.")
         return cls(
             visible_bias=numbers(visible_bias, (visible,), "visible biases", dtype),
             hidden_bias=numbers(hidden_bias, (hidden,), "hidden biases", dtype),
@@ -74,7 +76,7 @@ class RestrictedMachine(AbstractMachine, Codec):
             if log_scale is None
             else numbers(log_scale, (visible,), "log scales", dtype),
             visible=tuple(range(visible)),
-            shape=form,
+            shape=event_shape(shape, visible - given),
             units=units,
             sweeps=sweeps,
         )
@@ -135,6 +137,18 @@ class RestrictedMachine(AbstractMachine, Codec):
         normal = jnp.sum(widths) + len(widths) * jnp.log(2 * jnp.pi) / 2
         return normal + jnp.sum(log_states(bias[free[free >= count]], self.units))
 
+    def under(self, condition: Float[Array, " condition"]) -> tuple["RestrictedMachine", Scalar]:
+        count = len(self.visible) - len(self.given)
+        held = self.upped(condition).astype(self.dtype)
+        machine = replace(
+            self,
+            visible_bias=self.visible_bias[:count],
+            hidden_bias=self.hidden_bias + held @ self.weight[count:],
+            weight=self.weight[:count],
+            visible=self.visible[:count],
+        )
+        return machine, -self.visible_bias[count:] @ held
+
     def start(self, key: PRNGKeyArray, chains: int, bias: Float[Array, " node"]) -> State:
         key_units, key_normal = jax.random.split(key)
         up = jax.nn.sigmoid(log_odds(bias, self.units))[:, None]
@@ -167,7 +181,7 @@ class RestrictedMachine(AbstractMachine, Codec):
         self, event: Float[Array, "..."], condition: Condition = None
     ) -> Float[Array, " hidden"]:
         """E[h | v]; for units 0 and 1 the probabilities of being up."""
-        v = event.ravel()
+        v = self.joined(event, condition)
         pull = (v if self.log_scale is None else v * jnp.exp(-2 * self.log_scale)) @ self.weight
         return self._mean(self.hidden_bias + pull)
 
@@ -176,7 +190,8 @@ class RestrictedMachine(AbstractMachine, Codec):
     ) -> Float[Array, "..."]:
         """E[v | h]."""
         pull = self.visible_bias + self.weight @ code
-        return (pull if self.gaussian else self._mean(pull)).reshape(self.shape)
+        mean = pull if self.gaussian else self._mean(pull)
+        return mean[: math.prod(self.shape)].reshape(self.shape)
 
     def log_conditionals(self, event: Float[Array, "..."]) -> Float[Array, " visible"]:
         if self.gaussian:
@@ -200,6 +215,7 @@ class RestrictedMachine(AbstractMachine, Codec):
             self.weight.ravel(),
             visible=self.visible,
             shape=self.shape,
+            given=len(self.given),
             units=self.units,
             sweeps=self.sweeps,
             dtype=str(self.dtype),

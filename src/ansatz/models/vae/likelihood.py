@@ -129,16 +129,17 @@ class Likelihoods:
     def check(self, spec: Spec, preprocess: tuple[str, ...]) -> None:
         """Refuse a likelihood that the numbers cannot have once they are preprocessed."""
         last = preprocess[-1] if preprocess else "none"
+        two = last.partition("=")[0] in ("binarise", "threshold")
         for place in range(len(spec.levels)):
             levels, ends = spec.levels[place], (spec.lowest[place], spec.highest[place])
             what = f"the values of {spec.columns[place]!r}" if spec.columns else "the events"
             if place not in self.columns and last != "none":
                 # Of what the steps make of the numbers only this much is sure.
                 what = f"what --preprocess makes of {what}"
-                levels = 2 if last == "binarise" else 0
-                low = 0.0 if last in ("scale", "binarise") else -math.inf
+                levels = 2 if two else 0
+                low = 0.0 if two or last == "scale" else -math.inf
                 scaled = last.startswith("scale=") and len(preprocess) == 1
-                high = 1.0 if last in ("scale", "binarise") else math.inf
+                high = 1.0 if two or last == "scale" else math.inf
                 ends = (min(ends[0], 0.0) if scaled else low, high)
             refusal = self[place].refusal(what, levels, *ends)
             if refusal:

@@ -1,0 +1,211 @@
+"""The settings that all Boltzmann machines share: how they learn, and of which data."""
+
+from abc import abstractmethod
+from dataclasses import dataclass, fields, replace
+from typing import Any, ClassVar, Literal
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from ansatz.models.boltzmann.abstract import AbstractMachine
+from ansatz.models.boltzmann.figures import figures
+from ansatz.models.boltzmann.objective import NegativeLogLikelihood, shown
+from ansatz.models.boltzmann.phases import (
+    AbstractFreePhase,
+    Contrastive,
+    Exact,
+    Persistent,
+    Tempered,
+    summable,
+)
+from ansatz.models.boltzmann.units import Units, span
+from ansatz.models.boltzmann.update import MachineUpdate, watchable
+from ansatz.protocol.errors import OptionError
+from ansatz.protocol.figures import Figure
+from ansatz.protocol.gradient import Group, gradient
+from ansatz.protocol.optimiser import Optimiser
+from ansatz.protocol.recipe import Recipe, Spec
+from ansatz.protocol.source import Batch
+from ansatz.protocol.subject import Subject
+
+FEW_STATES = 2**18
+"""States times units that are enumerated in every step."""
+
+_LEAST = {"gibbs": 1, "chains": 1, "rungs": 2, "clamped": 1, "sweeps": 1}
+
+
+@dataclass(frozen=True, kw_only=True)
+class MachineRecipe(Optimiser, Recipe):
+    """How a Boltzmann machine learns."""
+
+    family: ClassVar[type[eqx.Module]] = AbstractMachine
+
+    units: Literal["auto", "binary", "spin"] = "auto"
+    """The two values of a unit: 0 and 1, or −1 and +1; 'auto' takes those of the data."""
+    method: Literal["auto", "exact", "cd", "pcd", "tempered"] = "auto"
+    """Where the free phase comes from: all states; chains of a few sweeps from the data
+    (contrastive divergence); chains that go on from step to step (persistent); or such chains
+    at several temperatures. 'auto' is exact for small machines and persistent for others."""
+    gibbs: int = 1
+    """Sweeps of the chains in each step."""
+    chains: int = 128
+    """Persistent chains, at each temperature."""
+    rungs: int = 8
+    """Temperatures of 'tempered'."""
+    hottest: float = 0.2
+    """The lowest inverse temperature of 'tempered'; the highest is 1."""
+    slope: Literal["centred", "plain"] = "centred"
+    """Whether units are measured from their means while learning."""
+    clamped: int = 10
+    """Sweeps of the hidden units under an event, where they are coupled and too many to sum."""
+    spread: float = 0.01
+    """Standard deviation of the first weights."""
+    sweeps: int = 1000
+    """Sweeps from a random start before a sample is taken."""
+    average: float = 0.0
+    """Decay of the parameters' running average, which is then what is kept; 0 for none."""
+    optimiser: Literal["adam", "adamw", "sgd", "rmsprop", "lion"] = "sgd"
+    """The rule that turns gradients into steps."""
+    rate: float = 0.01
+    """Learning rate, the highest the schedule reaches."""
+
+    def __post_init__(self) -> None:
+        Recipe.__post_init__(self)
+        Optimiser.__post_init__(self)
+        for name, least in _LEAST.items():
+            if getattr(self, name) < least:
+                raise OptionError(f"{name} must be at least {least}; it is {getattr(self, name)}.")
+        if not 0 <= self.hottest < 1:
+            raise OptionError(f"hottest must lie in [0, 1); it is {self.hottest}.")
+        if self.spread < 0:
+            raise OptionError(f"spread must not be negative; it is {self.spread}.")
+        if self.method == "tempered" and self.gibbs < 2:
+            # Rungs swap in turn, the even pairs and then the odd ones.
+            raise OptionError("'tempered' needs at least two sweeps in a step: --gibbs 2.")
+
+    def resolve(self, spec: Spec) -> "MachineRecipe":
+        if any(classes == 0 for classes in spec.classes):
+            raise OptionError(
+                f"{self.kind} takes categories for conditions, one unit for each, and no numbers."
+            )
+        units = self._units(spec)
+        resolved = replace(self, units=units, preprocess=self._steps(spec, units))
+        machine = resolved._example(spec)
+        if resolved.method == "exact" and not _enumerable(machine):
+            raise OptionError(
+                f"The exact gradient enumerates {machine.exact_kernel().enumerated} units in every "
+                "step, which is too many: choose --method pcd."
+            )
+        if resolved.method == "auto":
+            few = summable(machine) and _states(machine) <= FEW_STATES
+            return replace(resolved, method="exact" if few else "pcd")
+        return resolved
+
+    def initialise(self, model: Any, batch: Batch, key: PRNGKeyArray) -> Any:
+        """Start at independent visible units with the means of the events."""
+        seen = shown(model, batch)
+        return self._begun(model, first_bias(model, seen, batch.weight))
+
+    def update(self, spec: Spec) -> MachineUpdate:
+        machine = self._example(spec)
+        objective = NegativeLogLikelihood(
+            self._free(), self.slope == "centred", self.clamped, self.l1, self.l2
+        )
+        common = {field.name: getattr(self, field.name) for field in fields(Optimiser)}
+        # The objective has the penalty, for the weights of a graph are a row, as biases are.
+        own = Optimiser.of({**common, "l1": 0.0, "l2": 0.0})
+        steps = self.epochs * spec.steps_per_epoch
+        inner = gradient(objective, (*self._fixed(), Group(own)), steps=steps, average=self.average)
+        return MachineUpdate(inner, watchable(machine))
+
+    def figures(self, model: AbstractMachine, subject: Subject) -> tuple[Figure, ...]:
+        return figures(model, subject)
+
+    @abstractmethod
+    def _begun(self, model: Any, bias: Float[Array, " visible"]) -> Any:
+        """The model with these biases of its visible units."""
+
+    def _example(self, spec: Spec) -> AbstractMachine:
+        """A machine of the right form."""
+        machine = self.build(spec, jax.random.key(0))
+        assert isinstance(machine, AbstractMachine)
+        return machine
+
+    def _fixed(self) -> tuple[Group, ...]:
+        """Parameters that do not learn."""
+        return ()
+
+    def _free(self) -> AbstractFreePhase:
+        if self.method == "cd":
+            return Contrastive(self.gibbs, self.clamped)
+        if self.method == "pcd":
+            return Persistent(self.gibbs, self.chains)
+        if self.method == "tempered":
+            betas = np.linspace(self.hottest, 1, self.rungs)
+            return Tempered(self.gibbs, self.chains, tuple(betas.tolist()))
+        return Exact()
+
+    def _units(self, spec: Spec) -> Units:
+        if self.units != "auto":
+            return self.units
+        return "spin" if (min(spec.lowest), max(spec.highest)) == (-1, 1) else "binary"
+
+    def _steps(self, spec: Spec, units: Units) -> tuple[str, ...]:
+        """The steps that make units of the data, or those asked for if they do."""
+        if self.preprocess != ("auto",):
+            self._check(spec, units)
+            return self.preprocess
+        steps: tuple[str, ...] = ()
+        if spec.kind == "unit" or (spec.kind == "whole" and len(spec.shape) > 1):
+            steps = ("scale", "binarise") if spec.kind == "whole" else ("binarise",)
+        elif (min(spec.lowest), max(spec.highest)) == (-1, 1):
+            if units == "binary":
+                raise OptionError(
+                    "The data go from -1 to 1: leave --units spin to them, or say --preprocess "
+                    "scale threshold."
+                )
+            steps = ("scale",)
+        elif spec.kind != "binary":
+            raise OptionError(
+                f"{self.kind} is of units with two values, and the events hold others: end "
+                "--preprocess with 'threshold' or 'binarise'."
+            )
+        return (*steps, "spin") if units == "spin" else steps or ("none",)
+
+    def _check(self, spec: Spec, units: Units) -> None:
+        last = self.preprocess[-1].partition("=")[0] if self.preprocess else "none"
+        if units == "spin" and last != "spin":
+            raise OptionError("Units of -1 and +1 are made by --preprocess ... spin, at its end.")
+        bits = last in ("binarise", "threshold") or (last == "none" and spec.kind == "binary")
+        if units == "binary" and not bits:
+            raise OptionError(
+                "Units of 0 and 1 are made by --preprocess ... threshold or ... binarise, at its "
+                "end."
+            )
+
+
+def first_bias(
+    machine: AbstractMachine,
+    seen: Float[Array, "visible event"],
+    weights: Float[Array, " event"],
+) -> Float[Array, " visible"]:
+    """The biases of independent units with the weighted means of the events.
+
+    One event of each value more, so that no bias is infinite.
+    """
+    total = jnp.maximum(jnp.sum(weights), 1)
+    up = (jnp.where(seen > 0, 1, 0).astype(weights.dtype) @ weights + 1) / (total + 2)
+    least = 1 / (total + 2)
+    up = jnp.clip(up, least, 1 - least)
+    return jnp.log(up / (1 - up)) / span(machine.units)
+
+
+def _states(machine: AbstractMachine) -> int:
+    return machine.nodes * 2 ** machine.exact_kernel().enumerated
+
+
+def _enumerable(machine: AbstractMachine) -> bool:
+    return summable(machine) and watchable(machine)
