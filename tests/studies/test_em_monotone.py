@@ -1,7 +1,5 @@
 """The terms of the study by quadrature and enumeration, and its claims on courses made by hand."""
 
-from types import SimpleNamespace
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -48,7 +46,9 @@ def joint(exact, points):
     return np.stack(
         [
             exact.log_weights[k]
-            + stats.multivariate_normal(exact.means[k], exact.covariances[k]).logpdf(points)
+            + np.atleast_1d(
+                stats.multivariate_normal(exact.means[k], exact.covariances[k]).logpdf(points)
+            )
             for k in range(3)
         ],
         1,
@@ -95,13 +95,7 @@ def judged(change=None, theirs=0.0, alive=5):
     if change is not None:
         which, row, column, size = change
         courses[which][row, column] += size
-    problems = [
-        SimpleNamespace(observed=np.array([True])),
-        SimpleNamespace(observed=np.array([False])),
-    ]
-    weights = np.r_[np.full(alive, 1 / alive), np.full(12 - alive, 1e-6)]
-    runs = 3 * (SimpleNamespace(model=SimpleNamespace(weights=weights)),)
-    return study.claims(problems, courses, theirs, runs)
+    return study.claims(courses[:1], courses[1:], theirs, 3 * [float(alive)])
 
 
 @pytest.mark.parametrize(

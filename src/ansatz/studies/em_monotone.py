@@ -202,8 +202,13 @@ class EMMonotoneStudy(Study):
             test=0.0,
             seeds=4 if context.quick else 16,
         )
+        whole, holes = (
+            [c for p, c in zip(problems, courses, strict=True) if p.observed.all() == complete]
+            for complete in (True, False)
+        )
+        alive = [float(np.sum(np.asarray(run.model.weights) > 1e-3)) for run in runs]
         return Findings(
-            claims(problems, courses, theirs, runs),
+            claims(whole, holes, theirs, alive),
             (touching, half_step_curves(problems, courses), _components(runs[0], events)),
         )
 
@@ -212,22 +217,21 @@ TURNS = 2 * np.pi * np.arange(TRUE) / TRUE
 
 
 def claims(
-    problems: list[Problem],
-    courses: list[Float[np.ndarray, "halves 3"]],
+    whole: list[Float[np.ndarray, "halves 3"]],
+    holes: list[Float[np.ndarray, "halves 3"]],
     theirs: float,
-    runs: tuple[Run, ...],
+    alive: list[float],
 ) -> tuple[Claim, ...]:
-    """What must hold of the courses of these problems, and of the variational runs."""
+    """What must hold of the courses of whole events and of those that miss numbers, of the
+    distance from scikit-learn, and of how many components each variational mixture keeps."""
     nats: dict[str, Any] = {
         "unit": "nats per event",
         "tolerance": 1e-9,
         "why": "rounding in double precision, 1e-16, grows by the condition of covariances, a "
         "million at most here",
     }
-    whole = [c for p, c in zip(problems, courses, strict=True) if p.observed.all()]
-    holes = [c for p, c in zip(problems, courses, strict=True) if not p.observed.all()]
+    courses = [*whole, *holes]
     after = [c[::2, 2] for c in courses]
-    alive = [float(np.sum(np.asarray(run.model.weights) > 1e-3)) for run in runs]
 
     def fall(some: list[np.ndarray]) -> Measured:
         return Measured(max(0.0, *(float(-np.diff(c[:, 1]).min()) for c in some)))
