@@ -217,8 +217,12 @@ def test_steps_that_turn_back_are_seen(changed, fails):
 
 def test_dependence_is_the_information_of_a_gaussian():
     """-1/2 log(1 - r^2) for a pair."""
-    codes = np.random.default_rng(0).multivariate_normal([0, 0], [[1, 0.6], [0.6, 1]], 200_000)
-    np.testing.assert_allclose(beta.dependence(codes), -np.log(1 - 0.36) / 2, rtol=0.02)
+    covariance = np.array([[4.0, 0.6 * 2 * 3], [0.6 * 2 * 3, 9.0]])
+    np.testing.assert_allclose(beta.dependence(covariance), -np.log(1 - 0.36) / 2)
+    joint = stats.multivariate_normal(np.zeros(2), covariance)
+    z = joint.rvs(200_000, random_state=0)
+    shared = joint.logpdf(z) - stats.norm(0, [2, 3]).logpdf(z).sum(1)
+    assert abs(shared.mean() - beta.dependence(covariance)) < 5 * shared.std() / len(z) ** 0.5
 
 
 # --- conditional-vae

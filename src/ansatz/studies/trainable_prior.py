@@ -16,7 +16,7 @@ from ansatz.studies.claim import Claim, Measured
 from ansatz.studies.study import Context, Findings, Study
 
 EVENTS, HELD_OUT = 6000, 4000
-DRAWS = 200
+DRAWS, QUICK_DRAWS = 200, 50
 PRIORS = {
     "standard": "N(0, I)",
     "learnt": "N(λ₁, diag λ₂)",
@@ -55,7 +55,7 @@ class TrainablePriorStudy(Study):
 
     def run(self, context: Context) -> Findings:
         toy = Moons()
-        seeds, epochs = (4, 60) if context.quick else (8, 300)
+        seeds, epochs, draws = (4, 60, QUICK_DRAWS) if context.quick else (8, 300, DRAWS)
         points = toy.draw(EVENTS + HELD_OUT, context.seed)[0].astype(np.float32)
         path = context.save("events.npy", points[:EVENTS])
         held_out = points[EVENTS:]
@@ -66,7 +66,7 @@ class TrainablePriorStudy(Study):
             )
             scores = []
             for m, run in enumerate(runs):
-                batches = run.log_likelihood_batches(held_out, samples=DRAWS, seed=context.seed + m)
+                batches = run.log_likelihood_batches(held_out, samples=draws, seed=context.seed + m)
                 watched = context.watch(batches, len(held_out), f"Scoring with {named}")
                 scores.append(np.concatenate(list(watched)))
             fitted[prior] = Fitted(runs, np.array(scores))
