@@ -35,7 +35,7 @@ class GradientEstimatorsStudy(Study):
     baseline; bits can be relaxed. All aim at one gradient, which is known here: the code is one
     number, over which Gauss–Hermite quadrature integrates, or three bits, all of whose values are
     summed over, for K = 1 and for K = 2. Sticking the landing is biased for K > 1, and relaxed and
-    straight-through bits are biased always. Leaving one out makes the score quieter by far, and at
+    straight-through bits are biased always. Leaving one out makes the score quieter, and at
     the exact posterior sticking the landing has no noise at all. Nothing is fitted: the nets are
     small and random, and so is the one event.
     """
@@ -114,11 +114,11 @@ def claims(found: dict[Case, Moments], landed: Measured) -> tuple[Claim, ...]:
             )
         )
     ratios = []
-    for case, some in found.items():
+    for case, own in found.items():
         if case.estimator == "score-leave-one-out":
             plain = found[Case(case.posterior, "score", case.draws)].variance
-            ratio = some.variance.value / plain.value
-            parts = [m.error / m.value for m in (some.variance, plain)]
+            ratio = own.variance.value / plain.value
+            parts = [m.error / m.value for m in (own.variance, plain)]
             ratios.append(Measured(ratio, ratio * math.hypot(*parts), BLOCKS - 1))
     return (
         *made_claims,
