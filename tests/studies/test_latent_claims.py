@@ -13,6 +13,7 @@ from ansatz.studies import trainable_prior as prior
 from ansatz.studies import vae_limits as limits
 from ansatz.studies import wave_packet_vae as packets
 from ansatz.studies.claim import Verdict
+from ansatz.studies.study import Context
 
 
 def unmet(claims):
@@ -149,7 +150,7 @@ def test_packets_read_at_the_bound_hold_and_blurred_ones_do_not():
 
 
 def fitted(**means):
-    base = {"standard": -1.0, "learnt": -1.0, "learnt:10": -0.9, "vamp:10": -0.9}
+    base = {"standard": -1.0, "learnt": -1.0, "learnt:10": -0.9, "vamp:50": -0.9}
     base.update({name.replace("_", ":"): value for name, value in means.items()})
     shake = 1e-4 * np.linspace(-1, 1, 4)
     return {
@@ -163,9 +164,9 @@ def fitted(**means):
     [
         ({}, set()),
         ({"learnt_10": -1.1}, {"mixture of ten"}),
-        ({"vamp_10": -1.1}, {"VampPrior of ten"}),
+        ({"vamp_50": -1.1}, {"VampPrior of fifty"}),
         ({"learnt": -0.9}, {"one Gaussian"}),
-        ({"vamp_10": -0.5}, {"truth"}),
+        ({"vamp_50": -0.5}, {"truth"}),
     ],
 )
 def test_priors_that_gain_hold_and_others_do_not(means, fails):
@@ -269,3 +270,25 @@ def test_a_share_of_the_parameters_is_no_more_than_a_share():
 
     width = conditional.share(64, settings, 4)
     assert 4 * built(width) <= built(settings["hidden"][0]) < 4 * built(width + 1)
+
+
+class Hasty(Context):
+    """Fits twice, and for one epoch only."""
+
+    def fit(self, name, recipe, data, **settings):
+        few = {"seeds": min(settings.get("seeds", 1), 2), "epochs": 1}
+        return super().fit(name, recipe, data, **{**settings, **few})
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("study", "fails", "figures"),
+    [
+        (packets.WavePacketStudy, "noise", 5),
+        (beta.BetaTraversalStudy, "latents in use", 5),
+    ],
+)
+def test_fits_that_have_hardly_begun_do_not_pass(tmp_path, study, fails, figures):
+    found = study().run(Hasty(folder=tmp_path, quick=True, seed=1, quiet=True))
+    assert fails in unmet(found.claims)
+    assert len({figure.name for figure in found.figures}) == figures

@@ -108,7 +108,7 @@ def measures(run: Run, seed: int) -> Measures:
 
 
 @eqx.filter_jit
-def _coded(model: VAE, inputs: Array, keys: PRNGKeyArray) -> tuple[Array, ...]:
+def _coded(model: VAE, inputs: Array, keys: Array) -> tuple[Array, ...]:
     def one(event: Array, key: PRNGKeyArray) -> tuple[Array, ...]:
         q: Any = model.posterior(event)
         code = q.sample(key)
