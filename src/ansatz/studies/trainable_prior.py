@@ -151,8 +151,8 @@ def claims(fitted: dict[str, Fitted], truth: float, moments: list[Moments]) -> t
         "expected": 0.0,
         "source": "the gradient of E_q log N(z; λ₁, diag λ₂) vanishes at λ₁ = E z, λ₂ = Var z",
         "tolerance": 0.1,
-        "why": "a tenth: events are learnt from in batches of a hundred, whose codes have means that "
-        "spread by a tenth of their deviation",
+        "why": "a tenth: events are learnt from in batches of a hundred, whose codes have means "
+        "that spread by a tenth of their deviation",
     }
     return (
         *gains,
