@@ -371,7 +371,13 @@ def test_fits_of_every_part_are_saved_judged_and_shown(settings, tmp_path):
     again = ansatz.load(tmp_path / "run")
     np.testing.assert_array_equal(run.encode(events), again.encode(events))
     data = ansatz.Dataset(events[:20])
-    measures = {measure.name: measure.value for measure in judge(again, data, samples=4)}
+    if again.record.recipe.deeper:
+        with pytest.raises(OptionError, match="several stochastic layers"):
+            again.diagnose(data, refine=2)
+    refine = 0 if again.record.recipe.deeper else 2
+    judged = judge(again, data, samples=4, refine=refine)
+    measures = {measure.name: measure.value for measure in judged}
+    assert ("amortisation gap" in measures) == bool(refine)
     assert {"log-likelihood, corrected", "effective draws", "active latents"} <= measures.keys()
     assert np.isfinite(list(measures.values())).all()
     shown = {figure.name for figure in again.figures(events)}
