@@ -152,11 +152,11 @@ def test_packets_read_at_the_bound_hold_and_blurred_ones_do_not():
 def fitted(**means):
     base = {"standard": -1.0, "learnt": -1.0, "learnt:10": -0.9, "vamp:50": -0.9}
     base.update({name.replace("_", ":"): value for name, value in means.items()})
-    shake = 1e-4 * np.linspace(-1, 1, 4)
-    return {
-        name: prior.Fitted((), (mean + shake * (1 + k))[:, None] * np.ones((1, 5)))
-        for k, (name, mean) in enumerate(base.items())
-    }
+    shake = np.random.default_rng(0).normal(0, 0.01, 1000)
+    return {name: mean + shake * (1 + k) for k, (name, mean) in enumerate(base.items())}
+
+
+TRUTH = np.full(1000, -0.8)
 
 
 @pytest.mark.parametrize(
@@ -172,11 +172,11 @@ def fitted(**means):
 def test_priors_that_gain_hold_and_others_do_not(means, fails):
     alike = np.array([[0.2, -0.1], [1.3, 0.8]])
     moments = [prior.Moments(alike, alike * (1 + 1e-4 * k)) for k in range(4)]
-    assert unmet(prior.claims(fitted(**means), -0.8, moments)) == fails
+    assert unmet(prior.claims(fitted(**means), TRUTH, moments)) == fails
     far = [prior.Moments(alike, alike * np.array([[1], [1.5]])) for _ in range(4)]
-    assert "its variance" in unmet(prior.claims(fitted(**means), -0.8, far))
+    assert "its variance" in unmet(prior.claims(fitted(**means), TRUTH, far))
     off = [prior.Moments(alike, alike + np.array([[0.5], [0.0]])) for _ in range(4)]
-    assert "its mean" in unmet(prior.claims(fitted(**means), -0.8, off))
+    assert "its mean" in unmet(prior.claims(fitted(**means), TRUTH, off))
 
 
 # --- beta-traversal
