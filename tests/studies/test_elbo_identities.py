@@ -26,13 +26,14 @@ def gaps(model):
 
 def test_the_posterior_is_bayes(gaps):
     """p(x, z) = p(x) p(z | x), at any code, with p(x) SciPy's."""
-    event = TRUTH.sample(3, np.random.default_rng(0))[0]
+    events = TRUTH.sample(3, np.random.default_rng(0))
+    event = events[0]
     gap, z = gaps[0], np.array([0.3, -1.1])
     joint = stats.multivariate_normal(np.zeros(2)).logpdf(z)
     mean = TRUTH.mean + TRUTH.loadings @ z
     joint += stats.norm(mean, study.SCALE).logpdf(event).sum()
     posterior = stats.multivariate_normal(gap.mean, np.linalg.inv(gap.precision)).logpdf(z)
-    np.testing.assert_allclose(TRUTH.log_prob(event[None])[0] + posterior, joint, rtol=1e-10)
+    np.testing.assert_allclose(TRUTH.log_prob(events)[0] + posterior, joint, rtol=1e-10)
 
 
 def test_divergences_are_those_of_sampled_weights(gaps):
@@ -90,8 +91,8 @@ def test_claims_hold_for_what_theory_says_and_see_what_is_wrong(gaps):
     assert verdicts(ideal) == set()
     assert verdicts(np.where(k == 1, 1.1 * divergence, ideal)) == {"K = 1"}
     assert verdicts(np.where(k == 4, ideal / 3, ideal)) == {"rises"}
-    # A bound that never comes nearer with more draws.
-    assert verdicts(np.full(len(k), divergence)) == {
+    # A bound that never comes nearer with more draws, but a little farther.
+    assert verdicts(divergence * (1 + 1e-3 * np.arange(len(k)))) == {
         "rises", "several draws", "many draws", "limit",
     }  # fmt: skip
     figures = study.figures(exact - ideal[None], ideal[None], exact, gaps)

@@ -13,6 +13,7 @@ from ansatz.studies import trainable_prior as prior
 from ansatz.studies import vae_limits as limits
 from ansatz.studies import wave_packet_vae as packets
 from ansatz.studies.claim import Verdict
+from ansatz.studies.study import Context
 
 
 def unmet(claims):
@@ -149,13 +150,13 @@ def test_packets_read_at_the_bound_hold_and_blurred_ones_do_not():
 
 
 def fitted(**means):
-    base = {"standard": -1.0, "learnt": -1.0, "learnt:10": -0.9, "vamp:10": -0.9}
+    base = {"standard": -1.0, "learnt": -1.0, "learnt:10": -0.9, "vamp:50": -0.9}
     base.update({name.replace("_", ":"): value for name, value in means.items()})
-    shake = 1e-4 * np.linspace(-1, 1, 4)
-    return {
-        name: prior.Fitted((), (mean + shake * (1 + k))[:, None] * np.ones((1, 5)))
-        for k, (name, mean) in enumerate(base.items())
-    }
+    shake = np.random.default_rng(0).normal(0, 0.01, 1000)
+    return {name: mean + shake * (1 + k) for k, (name, mean) in enumerate(base.items())}
+
+
+TRUTH = np.full(1000, -0.8)
 
 
 @pytest.mark.parametrize(
@@ -163,19 +164,19 @@ def fitted(**means):
     [
         ({}, set()),
         ({"learnt_10": -1.1}, {"mixture of ten"}),
-        ({"vamp_10": -1.1}, {"VampPrior of ten"}),
+        ({"vamp_50": -1.1}, {"VampPrior of fifty"}),
         ({"learnt": -0.9}, {"one Gaussian"}),
-        ({"vamp_10": -0.5}, {"truth"}),
+        ({"vamp_50": -0.5}, {"truth"}),
     ],
 )
 def test_priors_that_gain_hold_and_others_do_not(means, fails):
     alike = np.array([[0.2, -0.1], [1.3, 0.8]])
     moments = [prior.Moments(alike, alike * (1 + 1e-4 * k)) for k in range(4)]
-    assert unmet(prior.claims(fitted(**means), -0.8, moments)) == fails
+    assert unmet(prior.claims(fitted(**means), TRUTH, moments)) == fails
     far = [prior.Moments(alike, alike * np.array([[1], [1.5]])) for _ in range(4)]
-    assert "its variance" in unmet(prior.claims(fitted(**means), -0.8, far))
+    assert "its variance" in unmet(prior.claims(fitted(**means), TRUTH, far))
     off = [prior.Moments(alike, alike + np.array([[0.5], [0.0]])) for _ in range(4)]
-    assert "its mean" in unmet(prior.claims(fitted(**means), -0.8, off))
+    assert "its mean" in unmet(prior.claims(fitted(**means), TRUTH, off))
 
 
 # --- beta-traversal
@@ -217,8 +218,12 @@ def test_steps_that_turn_back_are_seen(changed, fails):
 
 def test_dependence_is_the_information_of_a_gaussian():
     """-1/2 log(1 - r^2) for a pair."""
-    codes = np.random.default_rng(0).multivariate_normal([0, 0], [[1, 0.6], [0.6, 1]], 200_000)
-    np.testing.assert_allclose(beta.dependence(codes), -np.log(1 - 0.36) / 2, rtol=0.02)
+    covariance = np.array([[4.0, 0.6 * 2 * 3], [0.6 * 2 * 3, 9.0]])
+    np.testing.assert_allclose(beta.dependence(covariance), -np.log(1 - 0.36) / 2)
+    joint = stats.multivariate_normal(np.zeros(2), covariance)
+    z = joint.rvs(200_000, random_state=0)
+    shared = joint.logpdf(z) - stats.norm(0, [2, 3]).logpdf(z).sum(1)
+    assert abs(shared.mean() - beta.dependence(covariance)) < 5 * shared.std() / len(z) ** 0.5
 
 
 # --- conditional-vae
@@ -265,3 +270,25 @@ def test_a_share_of_the_parameters_is_no_more_than_a_share():
 
     width = conditional.share(64, settings, 4)
     assert 4 * built(width) <= built(settings["hidden"][0]) < 4 * built(width + 1)
+
+
+class Hasty(Context):
+    """Fits twice, and for one epoch only."""
+
+    def fit(self, name, recipe, data, **settings):
+        few = {"seeds": min(settings.get("seeds", 1), 2), "epochs": 1}
+        return super().fit(name, recipe, data, **{**settings, **few})
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("study", "fails", "figures"),
+    [
+        (packets.WavePacketStudy, "noise", 5),
+        (beta.BetaTraversalStudy, "latents in use", 5),
+    ],
+)
+def test_fits_that_have_hardly_begun_do_not_pass(tmp_path, study, fails, figures):
+    found = study().run(Hasty(folder=tmp_path, quick=True, seed=1, quiet=True))
+    assert fails in unmet(found.claims)
+    assert len({figure.name for figure in found.figures}) == figures

@@ -36,9 +36,19 @@ class AbstractElementwise(AbstractDistribution):
     ) -> Float[Array, ""]:
         check_event(self, x, observed)
         if observed is None:
-            return jnp.sum(self.log_probs(x))
-        return jnp.sum(jnp.where(observed, self.log_probs(jnp.where(observed, x, self.inside)), 0))
+            return _sum(self.log_probs(x))
+        return _sum(jnp.where(observed, self.log_probs(jnp.where(observed, x, self.inside)), 0))
 
     def entropy(self) -> Float[Array, ""] | None:
         entropies = self.entropies()
         return None if entropies is None else jnp.sum(entropies)
+
+
+def _sum(terms: Array) -> Float[Array, ""]:
+    """The sum of all terms, as a product with ones.
+
+    A plain sum is compiled into one loop with what makes the terms, and on processors that loop
+    takes them one by one: for the many draws of an importance-weighted bound, three times as long.
+    """
+    flat = terms.ravel()
+    return jnp.dot(jnp.ones_like(flat), flat, precision="highest")

@@ -34,13 +34,13 @@ def judge(
         values = _whole(watch(run.log_likelihood_batches(dataset, seed=seed), *_told(dataset, 1)))
         measures += _likelihood(run, "log-likelihood", values, dataset, 1)
     elif isinstance(run.model, Bound):
+        tighter = run.evidence_batches(dataset, samples=samples, seed=seed)
         # The plain evidence lower bound comes along with a tighter one, to show the difference.
         batches = run.log_likelihood_batches(dataset, samples=1, seed=seed)
         values = _whole(watch(batches, *_told(dataset, 1)))
         measures += _likelihood(run, "bound (K = 1)", values, dataset, 1)
         if samples > 1:
-            batches = run.evidence_batches(dataset, samples=samples, seed=seed)
-            values = _whole(watch(batches, *_told(dataset, samples)))
+            values = _whole(watch(tighter, *_told(dataset, samples)))
             measures += _evidence(run, values, dataset, samples)
     if isinstance(run.model, Unnormalised):
         measures += _normalisers(run, dataset, seed)

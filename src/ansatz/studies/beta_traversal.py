@@ -39,12 +39,13 @@ class Measures:
     active: int
 
 
-def dependence(codes: Float[np.ndarray, "event latent"]) -> float:
+def dependence(covariance: Float[np.ndarray, "latent latent"]) -> float:
     """-1/2 log det C with C the correlations: the nats that a Gaussian's numbers share.
 
-    A lower bound of what codes with normal marginals share, and zero for uncorrelated ones.
+    It is zero for numbers that are not correlated.
     """
-    return float(-np.linalg.slogdet(np.corrcoef(codes.T))[1] / 2)
+    widths = np.sqrt(np.diag(covariance))
+    return float(-np.linalg.slogdet(covariance / np.outer(widths, widths))[1] / 2)
 
 
 class BetaTraversalStudy(Study):
@@ -93,25 +94,27 @@ def measures(run: Run, seed: int) -> Measures:
     key_batch, key = jax.random.split(jax.random.key(seed))
     raw = jnp.asarray(events.events[:], dtype)
     inputs = batch_of(run.pipeline, key_batch, None, raw).event
-    codes, prices, means, distortion = _coded(run.model, inputs, jax.random.split(key, len(raw)))
-    prices = np.asarray(prices, float).mean(0)
+    found = _coded(run.model, inputs, jax.random.split(key, len(raw)))
+    means, variances, prices, distortion = (np.asarray(array, float) for array in found)
+    prices = prices.mean(0)
     return Measures(
         rate=float(prices.sum()),
-        distortion=float(np.mean(distortion)),
-        dependence=dependence(np.asarray(codes, float)),
+        distortion=float(distortion.mean()),
+        # Of all codes together: the means' covariance, and what each event's draws add.
+        dependence=dependence(np.cov(means.T) + np.diag(variances.mean(0))),
         prices=prices,
-        active=int(np.sum(np.asarray(means).var(0) > ACTIVE)),
+        active=int(np.sum(means.var(0) > ACTIVE)),
     )
 
 
 @eqx.filter_jit
-def _coded(model: VAE, inputs: Array, keys: PRNGKeyArray) -> tuple[Array, ...]:
+def _coded(model: VAE, inputs: Array, keys: Array) -> tuple[Array, ...]:
     def one(event: Array, key: PRNGKeyArray) -> tuple[Array, ...]:
         q: Any = model.posterior(event)
         code = q.sample(key)
         square = q.mean() ** 2 + q.variance()
         prices = (square - 1 - jnp.log(q.variance())) / 2
-        return code, prices, q.mean(), -model.likelihood(code).log_prob(event)
+        return q.mean(), q.variance(), prices, -model.likelihood(code).log_prob(event)
 
     return jax.vmap(one)(inputs, keys)
 
@@ -133,13 +136,14 @@ def claims(found: dict[float, list[Measures]]) -> tuple[Claim, ...]:
         *(
             Claim(
                 name=name,
-                sentence=f"The {name} {'falls' if name == 'rate' else 'rises'} whenever β is "
-                "doubled: the least certain of its steps.",
+                sentence=f"The {name} never {'rises' if name == 'rate' else 'falls'} when β is "
+                "doubled: the least certain of its steps the other way.",
                 expected=0.0,
                 source=theorem,
                 measured=min(some, key=lambda m: m.value - m.reach),
-                tolerance=0.0,
-                why="a step is a step",
+                tolerance=0.05,
+                why="a twentieth of a nat: once no latent is in use nothing changes any more, and "
+                "fits end near a minimum, not at it",
                 unit="nats per event",
                 side="at least",
             )
@@ -148,7 +152,7 @@ def claims(found: dict[float, list[Measures]]) -> tuple[Claim, ...]:
         Claim(
             name="dependence",
             sentence=f"Latents share less at β = {betas[-1]:g} than at β = {betas[0]:g}: "
-            "−½ log det of the correlations of codes drawn for events held out, the difference.",
+            "−½ log det of the correlations of all codes together, the difference.",
             expected=0.0,
             source="Higgins and others (2017); the price KL(q(z) ‖ p(z)) that β charges holds what "
             "latents share (Chen and others, 2018)",

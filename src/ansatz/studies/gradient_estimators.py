@@ -35,7 +35,7 @@ class GradientEstimatorsStudy(Study):
     baseline; bits can be relaxed. All aim at one gradient, which is known here: the code is one
     number, over which Gauss–Hermite quadrature integrates, or three bits, all of whose values are
     summed over, for K = 1 and for K = 2. Sticking the landing is biased for K > 1, and relaxed and
-    straight-through bits are biased always. Leaving one out makes the score quieter by far, and at
+    straight-through bits are biased always. Leaving one out makes the score quieter, and at
     the exact posterior sticking the landing has no noise at all. Nothing is fitted: the nets are
     small and random, and so is the one event.
     """
@@ -66,8 +66,8 @@ def claims(found: dict[Case, Moments], landed: Measured) -> tuple[Claim, ...]:
     for posterior, what in (("normal", "numbers"), ("binary", "bits")):
         for draws in DRAWS:
             mine = [
-                drawn.bias
-                for case, drawn in found.items()
+                moments.bias
+                for case, moments in found.items()
                 if (case.posterior, case.draws, case.biased) == (posterior, draws, False)
             ]
             made_claims.append(
@@ -114,11 +114,11 @@ def claims(found: dict[Case, Moments], landed: Measured) -> tuple[Claim, ...]:
             )
         )
     ratios = []
-    for case, drawn in found.items():
+    for case, own in found.items():
         if case.estimator == "score-leave-one-out":
             plain = found[Case(case.posterior, "score", case.draws)].variance
-            ratio = drawn.variance.value / plain.value
-            parts = [m.error / m.value for m in (drawn.variance, plain)]
+            ratio = own.variance.value / plain.value
+            parts = [m.error / m.value for m in (own.variance, plain)]
             ratios.append(Measured(ratio, ratio * math.hypot(*parts), BLOCKS - 1))
     return (
         *made_claims,
@@ -151,7 +151,7 @@ def figures(found: dict[Case, Moments]) -> tuple[Curves | Matrix, ...]:
     """What averaging does, a table of bias and one of noise."""
     labels = tuple(dict.fromkeys(case.label for case in found))
     columns = tuple(f"K = {draws}" for draws in DRAWS)
-    at = {(case.label, case.draws): drawn for case, drawn in found.items()}
+    at = {(case.label, case.draws): moments for case, moments in found.items()}
 
     def table(value: Callable[[Moments], float]) -> np.ndarray:
         return np.array([[value(at[label, draws]) for draws in DRAWS] for label in labels])

@@ -218,16 +218,22 @@ def claims(scores: dict[Cell, Scores], base: float | None) -> tuple[Claim, ...]:
 def figures(fitted: dict[Cell, Fitted], mnist: bool) -> tuple[Figure, ...]:
     """The table as curves over K and beside the published one, and the course of the fits."""
     what = "MNIST" if mnist else "scikit-learn's small digits"
-    told = "; ".join(f"{_label(cell)}: {found.epochs} epochs" for cell, found in fitted.items())
-    panels = []
-    for layers in (1, 2):
-        mine = [cell for cell in fitted if cell.layers == layers]
-        curves = [_over_draws("here", {cell: fitted[cell].nats for cell in mine})]
-        if mnist:
-            whole = {cell: nats for cell, nats in PUBLISHED.items() if cell.layers == layers}
-            curves.append(_over_draws("published", whole))
-        label = f"−log p(x), nats, {('one layer', 'two layers')[layers - 1]}"
-        panels.append(Panel(label, tuple(curves)))
+    told = "; ".join(f"{_label(cell)}: {found.epochs}" for cell, found in fitted.items())
+    told = f"Epochs of each fit: {told}"
+    names = ("one layer", "two layers")
+    here, published = (
+        [{cell: v for cell, v in nats.items() if cell.layers == layers} for layers in (1, 2)]
+        for nats in ({cell: f.nats for cell, f in fitted.items()}, PUBLISHED)
+    )
+    label = "−log p(x), nats"
+    if mnist:
+        panels = [
+            Panel(f"{label}, {name}", (_over_draws("here", a), _over_draws("published", b)))
+            for name, a, b in zip(names, here, published, strict=True)
+        ]
+    else:
+        curves = [_over_draws(name, a) for name, a in zip(names, here, strict=True)]
+        panels = [Panel(label, tuple(curves))]
     found: list[Figure] = [
         Curves(
             name="draws",

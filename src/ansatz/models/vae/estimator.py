@@ -23,7 +23,6 @@ from ansatz.models.vae.cascade import Cascade
 AT_ONCE = 100
 """Codes of an event that are in memory together."""
 
-Codes = Float[Array, "groups samples code"]
 Weights = Float[Array, "groups samples"]
 Draw = Callable[[AbstractDistribution, PRNGKeyArray, float], Array]
 Baseline = Callable[[Weights, Float[Array, " groups"], Float[Array, ""] | None], Weights]

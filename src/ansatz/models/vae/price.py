@@ -23,7 +23,9 @@ def price(
     is for draws to say. Otherwise all of it is.
     """
     if exactly:
-        terms = kl_terms(q, p) if isinstance(q, AbstractDistribution) else None
+        terms = None
+        if isinstance(q, AbstractDistribution) and isinstance(p, AbstractDistribution):
+            terms = kl_terms(q, p)
         if terms is not None:
             return terms.ravel(), lambda _, z: jnp.zeros((), z.dtype)
         entropy = q.entropy()

@@ -14,7 +14,7 @@ from ansatz.models.vae.view import known
 from ansatz.protocol.capabilities import Condition, Event
 from ansatz.protocol.errors import OptionError
 
-RATE = 0.03
+RATE = 0.05
 DRAWS = 8
 
 
