@@ -43,7 +43,8 @@ for case in work["cases"]:
     keys = jax.random.split(jax.random.key(0), case["chains"])
     state = [jax.random.bernoulli(keys[0], 0.5, (case["chains"], len(p))) for p in places]
     last = [Block([nodes[places[0][0]]])]
-    sweeps = max(2, int(work["seconds"] / run(1, program, keys, state, last)))
+    # Ten million a second, to choose how much is enough and compile it only once.
+    sweeps = max(2, int(work["seconds"] * 1e7 / (len(nodes) * case["chains"])))
     seconds = run(sweeps, program, keys, state, last)
     result[case["name"]] = (sweeps + 1) * len(nodes) * case["chains"] / seconds
 print(json.dumps(result | {"versions": {"thrml": version("thrml")}}))
