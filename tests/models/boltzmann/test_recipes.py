@@ -10,8 +10,7 @@ from machines import Enumerated
 
 import ansatz
 from ansatz.evaluate.judge import judge
-from ansatz.models.boltzmann import normaliser
-from ansatz.models.boltzmann import BoltzmannRecipe, RBMRecipe
+from ansatz.models.boltzmann import BoltzmannRecipe, RBMRecipe, normaliser
 from ansatz.models.boltzmann.classes import log_classes
 from ansatz.models.boltzmann.placement import place
 from ansatz.protocol.errors import OptionError
@@ -227,7 +226,7 @@ def test_judging_says_what_is_known_of_log_z(conditional, events, monkeypatch):
     exact = {m.name: m for m in judge(conditional, dataset, samples=1)}
     assert exact["log-likelihood"].what == "exact; probability"
     assert "gap" not in exact
-    monkeypatch.setattr(normaliser, "enumerable", lambda machine: False)
+    monkeypatch.setattr(normaliser, "enumerable", lambda _: False)
     monkeypatch.setattr(normaliser, "STEPS", 100)
     annealed = replace(conditional, known={})
     measures = {m.name: m for m in judge(annealed, dataset, samples=1)}
