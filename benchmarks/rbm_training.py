@@ -52,6 +52,7 @@ def measure(setting: Setting) -> str:
 
     runs = interleave(
         [
+            *machine.products(setting),
             contender(PCD, "ours/rbm.py", method="pcd"),
             contender(CD, "ours/rbm.py", method="cd"),
             contender(SKLEARN, "peers/sklearn_rbm.py"),

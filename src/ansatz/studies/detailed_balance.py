@@ -9,7 +9,7 @@ from jaxtyping import Float
 from ansatz.models.boltzmann.exact import exact_samples
 from ansatz.models.boltzmann.restricted import RestrictedMachine
 from ansatz.models.boltzmann.sampling import sample
-from ansatz.protocol.figures import Cloud, Labels, Matrix, Scatter
+from ansatz.protocol.figures import Cloud, Matrix, Scatter
 from ansatz.studies.claim import Claim, Measured
 from ansatz.studies.study import Context, Findings, Study
 
@@ -210,8 +210,7 @@ def against(whole: np.ndarray, shown: np.ndarray) -> Scatter:
     for label, flow in (("visible units", shown), ("all units", whole)):
         a, b = np.triu_indices(len(flow), 1)
         points = np.stack([flow[a, b], flow[b, a]], 1) / flow.sum()
-        off = np.abs(points[:, 0] - points[:, 1])
-        clouds.append(Cloud(label, points, Labels("difference", off)))
+        clouds.append(Cloud(label, points))
     return Scatter(
         name="there-and-back",
         title="Flows there and back",

@@ -44,7 +44,7 @@ class Size:
     """Tempered sweeps before samples are taken."""
 
 
-FULL = Size(20, 3, 500, 40, 500, 15, 256, 2000, 2000)
+FULL = Size(20, 3, 500, 40, 500, 15, 256, 4000, 3000)
 QUICK = Size(10, 1, 24, 5, 150, 4, 256, 400, 500)
 DIGITS = Size(200, 2, 24, 200, 100, 200, 256, 400, 500)
 

@@ -9,7 +9,8 @@ import pytest
 from machines import Enumerated
 
 import ansatz
-from ansatz.models.boltzmann import BoltzmannRecipe, RBMRecipe
+from ansatz.evaluate.judge import judge
+from ansatz.models.boltzmann import BoltzmannRecipe, RBMRecipe, normaliser
 from ansatz.models.boltzmann.classes import log_classes
 from ansatz.models.boltzmann.placement import place
 from ansatz.protocol.errors import OptionError
@@ -218,3 +219,20 @@ def test_a_spin_machine_on_a_lattice_learns_and_draws_spins(events):
     assert set(np.unique(drawn)) <= {-1, 1}
     recipe = replace(run.record.recipe, method="pcd", average=0.9)
     assert recipe.update(run.record.spec).score is not None
+
+
+def test_judging_says_what_is_known_of_log_z(conditional, events, monkeypatch):
+    dataset = conditional.read((events[0][:100], events[1][:100]))
+    exact = {m.name: m for m in judge(conditional, dataset, samples=1)}
+    assert exact["log-likelihood"].what == "exact; probability"
+    assert "gap" not in exact
+    monkeypatch.setattr(normaliser, "enumerable", lambda _: False)
+    monkeypatch.setattr(normaliser, "STEPS", 100)
+    annealed = replace(conditional, known={})
+    measures = {m.name: m for m in judge(annealed, dataset, samples=1)}
+    gap, value = measures["gap"], measures["log-likelihood"]
+    assert "annealed from both sides under 2 conditions" in value.what
+    # Both estimates have this error together; four of them.
+    assert abs(gap.value) < 4 * gap.error + 1e-3
+    assert abs(value.value - exact["log-likelihood"].value) < 4 * gap.error + 1e-3
+    assert 0 < gap.error < 0.1
