@@ -39,9 +39,11 @@ def test_every_command_prints_one_object(here, tmp_path, answer, plain):
         "encode": [plain, "events.npy"],
         "reconstruct": [plain, "events.npy"],
         "evaluate": [plain, "events.npy", "-K", "2"],
+        "components": ["events.npy", "--counts", "1", "--out", tmp_path / "sizes"],
         "report": [plain],
         "study": ["list"],
         "models": [],
+        "calo": ["simulate", "-n", "2", "--out", tmp_path / "showers.h5"],
         "data": ["list"],
     }
     assert asked.keys() == COMMANDS.keys()

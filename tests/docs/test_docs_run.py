@@ -102,7 +102,8 @@ class Reader:
 @pytest.fixture
 def reader(request, tmp_path, monkeypatch):
     """Someone who has the files that the pages name, and little time."""
-    if "report" not in PAGES[request.getfixturevalue("page")].read_text(encoding="utf-8"):
+    said = PAGES[request.getfixturevalue("page")].read_text(encoding="utf-8")
+    if "ansatz report" not in said and "report.html" not in said:
         # Nobody looks at the pictures of these fits.
         monkeypatch.setattr(cli_fit, "_draw", lambda path, **_: path / "report.html")
     for page in PAGES:

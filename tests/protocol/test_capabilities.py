@@ -24,4 +24,4 @@ def test_no_two_streams_share_a_key():
         for seed in range(20)
         for which in Stream
     ]
-    assert len(set(keys)) == len(keys) == 100
+    assert len(set(keys)) == len(keys) == 20 * len(Stream)

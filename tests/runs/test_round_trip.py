@@ -154,7 +154,7 @@ def test_a_fit_starts_from_another_run(tmp_path, array, plain_run, calm):
 
 
 @pytest.mark.parametrize(
-    "change", [{"latent": 3}, {"hidden": (9,)}, {"conditions": ("angle",), "drop": ("particle",)}]
+    "change", [{"latent": 1}, {"hidden": (9,)}, {"conditions": ("angle",), "drop": ("particle",)}]
 )
 def test_a_fit_starts_only_from_its_own_shapes(table, conditional_run, change):
     settings = {**CONDITIONAL, "drop": (), **change}

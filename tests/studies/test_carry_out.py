@@ -135,7 +135,7 @@ def test_the_page_says_what_was_claimed_and_why(done):
         "a drawing",
         "it is small",
         "0.990 ± 0.02",
-        "−7.000 ± 0",
+        "−7.000",
         'id="heights"',
         "figures/heights.svg",
     ):

@@ -126,8 +126,13 @@ class Estimator:
         def each(function: Callable[[Array], Any]) -> Callable[[Array], Any]:
             if shape[1] <= AT_ONCE:
                 return jax.vmap(jax.vmap(function))
+
             # What a code needs on the way back is computed again there, and not kept for all.
-            again = jax.checkpoint(function)
+            @jax.checkpoint
+            def again(code: Array) -> Any:
+                # A method has the hash of its module, whose arrays have none; this has its own.
+                return function(code)
+
             return jax.vmap(lambda group: jax.lax.map(again, group, batch_size=AT_ONCE))
 
         def draw(p: AbstractDistribution, key: PRNGKeyArray) -> Array:
