@@ -1,5 +1,7 @@
 """What every test runs under: strict types, strict ranks, one compilation cache."""
 
+from pathlib import Path
+
 import jax
 import pytest
 
@@ -21,3 +23,16 @@ def _single_precision_again():
     yield
     if jax.config.jax_enable_x64:
         jax.config.update("jax_enable_x64", False)
+
+
+MAPS = Path("/proc/self/maps")
+MOST_MAPS = 20_000
+"""Of the 65 530 that Linux gives a process; beyond them compiling ends in a segmentation fault."""
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _compiled_programs_are_let_go():
+    """Each takes some ten maps of memory, and a whole suite has thousands of them."""
+    yield
+    if MAPS.exists() and MAPS.read_bytes().count(b"\n") > MOST_MAPS:
+        jax.clear_caches()
