@@ -40,9 +40,9 @@ class Work:
 FULL = (
     Work(),
     (
-        *(Work(events=n, iterations=6) for n in (25_000, 50_000, 100_000, 400_000)),
-        *(Work(numbers=d, iterations=6) for d in (2, 5, 20, 40)),
-        *(Work(components=k, iterations=6) for k in (5, 10, 40, 80)),
+        *(Work(events=n, iterations=6) for n in (50_000, 100_000)),
+        *(Work(numbers=d, iterations=6) for d in (5, 20)),
+        *(Work(components=k, iterations=6) for k in (10, 40)),
     ),
 )
 QUICK = (Work(events=1000, numbers=3, components=4, iterations=3), (Work(500, 2, 3, 3),))
