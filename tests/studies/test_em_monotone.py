@@ -10,7 +10,8 @@ from ansatz.models.mixture.full import FullGaussians
 from ansatz.models.mixture.model import Mixture
 from ansatz.studies import em_monotone as study
 from ansatz.studies.claim import Verdict
-from ansatz.studies.em_monotone import EMMonotoneStudy, Exact, Problem
+from ansatz.studies.em_monotone import EMMonotoneStudy
+from ansatz.studies.half_steps import Exact, Problem
 from ansatz.studies.study import Context
 
 
