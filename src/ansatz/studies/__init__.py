@@ -23,6 +23,7 @@ _STUDIES = {
     "iwae-mnist": "ansatz.studies.iwae_mnist:IWAEStudy",
     "linear-gaussian": "ansatz.studies.linear_gaussian:LinearGaussianStudy",
     "quantum-state": "ansatz.studies.quantum_state:QuantumStateStudy",
+    "rbm-bars": "ansatz.studies.rbm_bars:RBMBarsStudy",
     "rbm-mnist": "ansatz.studies.rbm_mnist:RBMMnistStudy",
     "trainable-prior": "ansatz.studies.trainable_prior:TrainablePriorStudy",
     "vae-limits": "ansatz.studies.vae_limits:VAELimitsStudy",

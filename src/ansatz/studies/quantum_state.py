@@ -20,7 +20,7 @@ TFIM = Path("..") / "shared" / "data" / "tfim"
 SITES, SNAPSHOTS = 10, 10_000
 HIDDEN = 5
 LEAST = 0.995
-HISTOGRAM, CHAIN, PAIRS, LEARNT = "histogram", "chain", "all pairs", "hidden units"
+HISTOGRAM, CHAIN, PAIRS, LEARNT = "histogram", "chain", "all pairs", f"{HIDDEN} hidden"
 
 Probability = Float[np.ndarray, " configuration"]
 
