@@ -19,6 +19,7 @@ _STUDIES = {
     "elbo-identities": "ansatz.studies.elbo_identities:ElboIdentitiesStudy",
     "em-monotone": "ansatz.studies.em_monotone:EMMonotoneStudy",
     "gradient-estimators": "ansatz.studies.gradient_estimators:GradientEstimatorsStudy",
+    "guess-a-physicist": "ansatz.studies.guess_a_physicist:GuessAPhysicistStudy",
     "ising": "ansatz.studies.ising:IsingStudy",
     "iwae-mnist": "ansatz.studies.iwae_mnist:IWAEStudy",
     "linear-gaussian": "ansatz.studies.linear_gaussian:LinearGaussianStudy",

@@ -43,7 +43,7 @@ def kept(
 ) -> Float[np.ndarray, " pattern"]:
     """The overlaps of some of load · N random patterns with where they settle."""
     count = max(1, round(load * spins))
-    patterns = generator.choice(np.float32([-1, 1]), (count, spins))
+    patterns = generator.choice(np.array([-1, 1], np.float32), (count, spins))
     begin = patterns[:tried]
     ends = settled(hebb(patterns), begin, sweeps, generator.permutation(spins))
     return (ends * begin).mean(1)

@@ -42,16 +42,6 @@ QUESTIONS = {
 }
 """What the words mean."""
 
-TIMES = {
-    "born before 1800": lambda born, died: born < 1800,
-    "born in 1900 or later": lambda born, died: born >= 1900,
-    "lived in 1945": lambda born, died: born <= 1945 <= died,
-    "lived in 1980": lambda born, died: born <= 1980 <= died,
-    "lived to be eighty": lambda born, died: died - born >= 80,
-    "died before sixty": lambda born, died: died - born < 60,
-}
-"""What follows from the years."""
-
 NOW = 2025
 
 _TABLE = """
@@ -111,21 +101,28 @@ def physicists() -> tuple[Physicist, ...]:
     return tuple(found)
 
 
+def by_years(who: Physicist) -> dict[str, bool]:
+    """What follows from the years."""
+    ends = NOW if who.died is None else who.died
+    return {
+        "born before 1800": who.born < 1800,
+        "born in 1900 or later": who.born >= 1900,
+        "lived in 1945": who.born <= 1945 <= ends,
+        "lived in 1980": who.born <= 1980 <= ends,
+        "lived to be eighty": ends - who.born >= 80,
+        "died before sixty": who.died is not None and ends - who.born < 60,
+    }
+
+
 def questions() -> tuple[str, ...]:
     """What is asked, in the order of the columns of `answers`."""
-    return (*QUESTIONS.values(), *TIMES)
+    return (*QUESTIONS.values(), *by_years(physicists()[0]))
 
 
 def answers() -> np.ndarray:
     """A row of zeros and ones for each physicist."""
-    rows = []
-    for who in physicists():
-        ends = NOW if who.died is None else who.died
-        by_word = [word in who.words for word in QUESTIONS]
-        # Whoever lives has not died before sixty.
-        by_year = [
-            holds(who.born, ends) and not (who.died is None and name.startswith("died"))
-            for name, holds in TIMES.items()
-        ]
-        rows.append(by_word + by_year)
+    rows = [
+        [*(word in who.words for word in QUESTIONS), *by_years(who).values()]
+        for who in physicists()
+    ]
     return np.array(rows, np.uint8)
