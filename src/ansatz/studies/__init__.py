@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from ansatz.studies.study import Study
 
 _STUDIES = {
+    "annealing": "ansatz.studies.annealing:AnnealingStudy",
     "beta-traversal": "ansatz.studies.beta_traversal:BetaTraversalStudy",
     "calo-spoiling": "ansatz.studies.calo_spoiling:CaloSpoilingStudy",
     "conditional-vae": "ansatz.studies.conditional_vae:ConditionalVAEStudy",

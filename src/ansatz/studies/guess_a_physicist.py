@@ -229,7 +229,7 @@ def cold_claim(machine: AbstractMachine, seed: int) -> Claim:
     return Claim(
         name="zero temperature",
         sentence=f"Cooled to an inverse temperature of {COLDEST:g} with {GIVEN} answers clamped, "
-        f"chains end at all 26 answers of somebody; at 1 {before.mean():.1%} are there.",
+        f"chains end at all 26 answers of somebody. Before, at 1, {before.mean():.1%} are there.",
         expected=0.9,
         source="the states of lowest energy are what was learnt",
         measured=Measured.over(after.mean(1)),

@@ -178,13 +178,14 @@ def information_claim(when: str, p: Probability, expected: float, source: str) -
     """What halves know of each other."""
     return Claim(
         name=f"halves, {when}",
-        sentence=f"What the left half of an image knows of the right, {when} learning.",
+        sentence=f"The left half of an image knows of the right, {when} learning, as much as it "
+        f"should: {expected:.3f} nats.",
         expected=expected,
         source=source,
         measured=Measured(information(p)),
         unit="nats",
         tolerance=0.1,
-        why="a tenth of a nat, a fifteenth of what there is to know",
+        why="a tenth of a nat, a twentieth of what there is to know",
     )
 
 
@@ -209,8 +210,7 @@ def chain_claim(drawn: np.ndarray, plain: np.ndarray, p: Probability, shown: np.
     return Claim(
         name="chains",
         sentence="As many of the images that tempered chains draw are of the twelve as enumeration "
-        "says. Of plain chains, 1000 sweeps after a random start, "
-        f"{stuck.mean():.1%} are: the "
+        f"says. Of plain chains, 1000 sweeps after a random start, {stuck.mean():.1%} are: the "
         "others are stuck between them.",
         expected=float(p[number(shown)].sum()),
         source="the sum of exp(−F) / Z over the twelve",
@@ -228,8 +228,12 @@ def grid(shown: np.ndarray, before: AbstractMachine, drawn: np.ndarray, seed: in
         name="images",
         title="The images, and those of the machine",
         caption="The twelve images; draws of the machine before it learns, when pixels are up half "
-        "the time; and draws after.",
-        images=np.stack([shown.astype(float), first, drawn[: len(shown)].astype(float)]),
+        "the time; and draws after. The grey frames are no part of them.",
+        images=np.pad(
+            np.stack([shown.astype(float), first, drawn[: len(shown)].astype(float)]),
+            ((0, 0), (0, 0), (1, 1), (1, 1)),
+            constant_values=0.3,
+        ),
         row_labels=("data", "before", "after"),
     )
 
