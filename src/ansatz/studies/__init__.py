@@ -16,6 +16,7 @@ _STUDIES = {
     "beta-traversal": "ansatz.studies.beta_traversal:BetaTraversalStudy",
     "calo-spoiling": "ansatz.studies.calo_spoiling:CaloSpoilingStudy",
     "conditional-vae": "ansatz.studies.conditional_vae:ConditionalVAEStudy",
+    "deep-rbm": "ansatz.studies.deep_rbm:DeepRBMStudy",
     "detailed-balance": "ansatz.studies.detailed_balance:DetailedBalanceStudy",
     "elbo-identities": "ansatz.studies.elbo_identities:ElboIdentitiesStudy",
     "em-monotone": "ansatz.studies.em_monotone:EMMonotoneStudy",
