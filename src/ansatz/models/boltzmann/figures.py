@@ -33,11 +33,19 @@ MOST_ROWS = 16
 
 def figures(model: AbstractMachine, subject: Subject) -> tuple[Figure, ...]:
     """Weights as patterns, energies of data and samples, and how fast chains forget."""
-    key = jax.random.key(0)
-    key_start, key_draws = jax.random.split(key)
+    chains = _chains(model)
+    return (*weight_figures(model, subject), *_energies(model, subject, chains), _memory(chains))
+
+
+def memory_figure(model: AbstractMachine) -> Curves:
+    """How fast chains forget."""
+    return _memory(_chains(model))
+
+
+def _chains(model: AbstractMachine) -> Draws:
+    key_start, key_draws = jax.random.split(jax.random.key(0))
     state = start(key_start, model, CHAINS)
-    chains = draw(key_draws, model, state, DRAWS, burn=model.sweeps)
-    return (*_weights(model, subject), *_energies(model, subject, chains), _memory(chains))
+    return draw(key_draws, model, state, DRAWS, burn=model.sweeps)
 
 
 def couplings(model: AbstractMachine) -> tuple[tuple[str, ...], np.ndarray]:
@@ -63,7 +71,8 @@ def couplings(model: AbstractMachine) -> tuple[tuple[str, ...], np.ndarray]:
     return tuple(labels[k] for k in order), weights[order]
 
 
-def _weights(model: AbstractMachine, subject: Subject) -> list[Figure]:
+def weight_figures(model: AbstractMachine, subject: Subject) -> list[Figure]:
+    """The weights of units as patterns of an event, or as a matrix."""
     labels, weights = couplings(model)
     name, title = "weights", "What units are coupled to"
     strongest = "hidden unit, the strongest first" if labels[0][0] == "h" else "unit"

@@ -30,6 +30,7 @@ from ansatz.protocol.optimiser import Optimiser
 from ansatz.protocol.recipe import Recipe, Spec
 from ansatz.protocol.source import Batch
 from ansatz.protocol.subject import Subject
+from ansatz.protocol.update import AbstractUpdate
 
 FEW_STATES = 2**18
 """States times units that are enumerated in every step."""
@@ -109,7 +110,7 @@ class MachineRecipe(Optimiser, Recipe):
         seen = shown(model, batch)
         return self._begun(model, first_bias(model, seen, batch.weight))
 
-    def update(self, spec: Spec) -> MachineUpdate:
+    def update(self, spec: Spec) -> AbstractUpdate:
         machine = self._example(spec)
         objective = NegativeLogLikelihood(
             self._free(), self.slope == "centred", self.clamped, self.l1, self.l2
