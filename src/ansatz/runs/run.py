@@ -250,6 +250,7 @@ class Run:
             kind = "evidence lower bound"
         else:
             kind = f"importance-weighted lower bound, K = {samples}"
+        kind += self.record.recipe.caveat(self.model)
         if steps.binarises:
             return f"{kind}; probability of pixels binarised afresh"
         if steps.thresholds:

@@ -37,7 +37,7 @@ def figures(model: AbstractMachine, subject: Subject) -> tuple[Figure, ...]:
     key_start, key_draws = jax.random.split(key)
     state = start(key_start, model, CHAINS)
     chains = draw(key_draws, model, state, DRAWS, burn=model.sweeps)
-    return (*_weights(model, subject), *_energies(model, subject, chains), _memory(chains))
+    return (*_weights(model, subject), *_energies(model, subject, chains), memory(chains))
 
 
 def couplings(model: AbstractMachine) -> tuple[tuple[str, ...], np.ndarray]:
@@ -136,7 +136,7 @@ def _energies(model: AbstractMachine, subject: Subject, chains: Draws) -> list[F
     ]
 
 
-def _memory(chains: Draws) -> Curves:
+def memory(chains: Draws) -> Curves:
     energies = np.asarray(chains.energies, float)
     rho = autocorrelation(energies)[: DRAWS // 2]
     found = mixing(energies)

@@ -10,7 +10,7 @@ parameters, and what stands in for the gradient that a fixed code does not carry
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import equinox as eqx
 import jax
@@ -18,34 +18,35 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from ansatz.distributions import AbstractDistribution, Bernoulli
-from ansatz.models.vae.cascade import Cascade
+from ansatz.models.vae.cascade import AbstractCascade
 
 AT_ONCE = 100
 """Codes of an event that are in memory together."""
 
 Weights = Float[Array, "groups samples"]
-Draw = Callable[[AbstractDistribution, PRNGKeyArray, float], Array]
+Temperature: TypeAlias = float | Float[Array, ""]
+Draw = Callable[[AbstractDistribution, PRNGKeyArray, Temperature], Array]
 Baseline = Callable[[Weights, Float[Array, " groups"], Float[Array, ""] | None], Weights]
 
 
-def followed(q: AbstractDistribution, key: PRNGKeyArray, temperature: float) -> Array:
+def followed(q: AbstractDistribution, key: PRNGKeyArray, temperature: Temperature) -> Array:
     """A code that moves with q: z = T(noise; q)."""
     return q.sample(key)
 
 
-def fixed(q: AbstractDistribution, key: PRNGKeyArray, temperature: float) -> Array:
+def fixed(q: AbstractDistribution, key: PRNGKeyArray, temperature: Temperature) -> Array:
     """A code that stays where it was drawn."""
     return jax.lax.stop_gradient(q.sample(key))
 
 
-def relaxed(q: AbstractDistribution, key: PRNGKeyArray, temperature: float) -> Array:
+def relaxed(q: AbstractDistribution, key: PRNGKeyArray, temperature: Temperature) -> Array:
     """A code between zeros and ones that moves with q."""
     if not isinstance(q, Bernoulli):
         raise TypeError(f"Only bits can be relaxed, not a {type(q).__name__}.")
     return q.relaxed(key, temperature)
 
 
-def straight(q: AbstractDistribution, key: PRNGKeyArray, temperature: float) -> Array:
+def straight(q: AbstractDistribution, key: PRNGKeyArray, temperature: Temperature) -> Array:
     """Zeros and ones that claim to move as the relaxed code does (Bengio et al., 2013)."""
     soft = relaxed(q, key, temperature)
     return soft + jax.lax.stop_gradient(jnp.round(soft) - soft)
@@ -108,12 +109,12 @@ class Estimator:
 
     def bound(
         self,
-        q: AbstractDistribution | Cascade,
+        q: AbstractDistribution | AbstractCascade,
         log_weight: Callable[[Any, Array], tuple[Array, Any]],
         key: PRNGKeyArray,
         *,
         shape: tuple[int, int],
-        temperature: float = 1.0,
+        temperature: Temperature = 1.0,
         mean: Array | None = None,
     ) -> tuple[Float[Array, ""], Any]:
         """The mean over groups of L, and what else `log_weight(q, z) -> (s, more)` says.
@@ -138,7 +139,7 @@ class Estimator:
         def draw(p: AbstractDistribution, key: PRNGKeyArray) -> Array:
             return self.draw(p, key, temperature)
 
-        codes = each(lambda k: q.drawn(k, draw) if isinstance(q, Cascade) else draw(q, k))(
+        codes = each(lambda k: q.drawn(k, draw) if isinstance(q, AbstractCascade) else draw(q, k))(
             jax.random.split(key, shape)
         )
         weigh = each(lambda code: log_weight(density, code))
