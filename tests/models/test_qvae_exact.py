@@ -196,9 +196,11 @@ def test_samples_have_the_marginals_of_all_codes(model):
     energy = np.asarray(energies(model.prior.machine), float)
     p = np.exp(-energy - np.logaddexp.reduce(-energy))
     codes = np.asarray(CODES, float)
-    draw = eqx.filter_jit(
-        lambda keys: jax.vmap(lambda k: (model.sample_code(k), model.sample(k)))(keys)
-    )
+
+    @eqx.filter_jit
+    def draw(keys):
+        return jax.vmap(lambda k: (model.sample_code(k), model.sample(k)))(keys)
+
     drawn_codes, events = (np.asarray(each, float) for each in draw(keys))
     away, _ = off(drawn_codes, p @ codes)
     assert away.max() < 5

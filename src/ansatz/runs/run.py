@@ -24,6 +24,7 @@ from ansatz.protocol.capabilities import (
     Completer,
     Density,
     Evidence,
+    Posterior,
     Sampler,
     Unnormalised,
     capabilities,
@@ -269,6 +270,18 @@ class Run:
         """The same, a batch at a time."""
         self._need(Codec, "encode")
         return self._map(through.encode, data, seed)
+
+    def codes_and_prior(self, data: Any, *, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+        """A code drawn for every event, and one of the prior under the same condition."""
+        self._need(CodeSampler, "sample codes")
+        self._need(Posterior, "draw codes of an event")
+        dataset = self.read(data)
+        drawn = np.concatenate(list(self._map(through.draw_code, dataset, seed)))
+        rows = self._dataset_rows(dataset)
+        given = None if rows is None else jnp.asarray(rows, self._dtype)
+        key = jax.random.fold_in(stream(seed, Stream.USE), len(dataset))
+        places = jnp.arange(len(dataset))
+        return drawn, np.asarray(over(through.sample_code, self.pipeline, key, places, given))
 
     def decode(
         self, codes: np.ndarray, *, condition: Sequence[str] | np.ndarray | None = None

@@ -23,6 +23,7 @@ _STUDIES = {
     "iwae-mnist": "ansatz.studies.iwae_mnist:IWAEStudy",
     "linear-gaussian": "ansatz.studies.linear_gaussian:LinearGaussianStudy",
     "rbm-mnist": "ansatz.studies.rbm_mnist:RBMMnistStudy",
+    "rbm-prior": "ansatz.studies.rbm_prior:RBMPriorStudy",
     "trainable-prior": "ansatz.studies.trainable_prior:TrainablePriorStudy",
     "vae-limits": "ansatz.studies.vae_limits:VAELimitsStudy",
     "wave-packet-vae": "ansatz.studies.wave_packet_vae:WavePacketStudy",

@@ -23,7 +23,10 @@ def best_connected(graph: Graph, size: int, quotas: tuple[int, ...] | None = Non
     grown = [_grow(graph, int(seed), size, quotas) for seed in seeds]
     edges, nodes = max(grown, key=lambda found: found[0])
     if edges < 0:
-        raise OptionError(f"The graph falls into pieces; no piece that was met has {size} nodes.")
+        more = "" if quotas is None else " with as many of each colour as asked for"
+        raise OptionError(
+            f"The graph falls into pieces; no piece that was met has {size} nodes{more}."
+        )
     return graph.induced(np.sort(nodes))
 
 

@@ -21,12 +21,13 @@ from ansatz.protocol.capabilities import (
     Event,
     Evidence,
     Measure,
+    Posterior,
     Sampler,
     Scalar,
 )
 
 
-class VAE(Sampler, Bound, Codec, CodeSampler):
+class VAE(Sampler, Bound, Codec, CodeSampler, Posterior):
     """p(x | c) = integral p(x | z, c) p(z) dz, learnt through a guess q(z | x, c) at p(z | x, c).
 
     Kingma and Welling (2014). The encoder is q, the decoder p(x | z, c), and the log-density is
@@ -90,6 +91,11 @@ class VAE(Sampler, Bound, Codec, CodeSampler):
     def decode(self, code: Float[Array, " code"], condition: Condition = None) -> Array:
         """The mean of p(x | z, c); of numbers without an order, the most probable."""
         return self.likelihood(code, condition).point()
+
+    def draw_code(
+        self, key: PRNGKeyArray, event: Event, condition: Condition = None
+    ) -> Float[Array, " code"]:
+        return self.posterior(event, condition).sample(key)
 
     def sample_code(self, key: PRNGKeyArray, condition: Condition = None) -> Float[Array, " code"]:
         return self.code_prior(condition).sample(key)
