@@ -84,14 +84,14 @@ def settings(prior: str, mnist: bool) -> dict[str, Any]:
         **common,
         "latent": 32,
         "hidden": (64, 64),
-        "epochs": 160,
-        "prior_epochs": 40,
+        "epochs": 250,
+        "prior_epochs": 60,
         "batch": 50,
         "rate": 2e-3,
-        "prior_rate": 3e-3,
+        "prior_rate": 1e-2,
         "likelihood": ("normal",),
         "preprocess": ("scale",),
-        "test": 0.3,
+        "test": 0.5,
     }
 
 
