@@ -101,7 +101,7 @@ def test_edges_of_ones_own_and_one_level():
         ({"temperature": (-0.5,)}, "one positive number, or two"),
         ({"clamp": True}, "the condition is missing"),
         ({"clamp": True, "prior": "bernoulli"}, "no units to clamp"),
-        ({"prior_epochs": 50}, "the last ones of all 50"),
+        ({"prior_epochs": 51}, "the last ones of all 50"),
         ({"prior_rate": 0.0}, "prior_rate must be positive"),
         ({"annealing": 0}, "annealing must not be 0"),
         ({"levels": -1}, "levels must not be -1"),

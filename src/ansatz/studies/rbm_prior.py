@@ -58,11 +58,10 @@ class RBMPriorStudy(Study):
         return Findings(claims(fitted, mnist), figures(fitted, context.seed))
 
 
-def settings(prior: str, mnist: bool) -> dict[str, Any]:
-    """What is the same for both priors; coins have no chains."""
+def together(prior: str, mnist: bool) -> dict[str, Any]:
+    """How nets and prior learn together, the same for both priors; coins have no chains."""
     common = {
         "prior": prior,
-        "prior_rate": 1e-3,
         "gibbs": 10,
         "schedule": "cosine",
         "patience": 0,
@@ -76,6 +75,7 @@ def settings(prior: str, mnist: bool) -> dict[str, Any]:
             "prior_epochs": 6,
             "batch": 100,
             "rate": 1e-3,
+            "prior_rate": 1e-3,
             "preprocess": ("scale", "binarise"),
             "validation": 0.02,
         }
@@ -95,10 +95,17 @@ def settings(prior: str, mnist: bool) -> dict[str, Any]:
     }
 
 
+ALONE = {"epochs": 10, "prior_epochs": 10, "prior_rate": 1e-2}
+"""How the prior of MNIST goes on, fast, as nothing runs away from it any more."""
+
+
 def fit(prior: str, context: Context, mnist: bool) -> Fitted:
-    """Fit with one prior, or take up the fit where the study's folder has it, and judge it."""
+    """Fit with one prior, or take up the fits where the study's folder has them, and judge it."""
     data = MNIST if mnist else "digits"
-    (run,) = context.fit(prior, "qvae", data, **settings(prior, mnist))
+    (run,) = context.fit(prior, "qvae", data, **together(prior, mnist))
+    if mnist:
+        alone = {**together(prior, mnist), **ALONE}
+        (run,) = context.fit(f"{prior}-alone", "qvae", data, start=run.path, **alone)
     _, held_out = run.held_out()
     batches = run.log_likelihood_batches(held_out, samples=1, seed=context.seed)
     watched = context.watch(batches, len(held_out), f"Scoring with {PRIORS[prior]}")

@@ -60,16 +60,15 @@ class MachineBound(AbstractObjective):
 
         if self.alone is None:
             loss, memory, metrics = learn(held)
+        elif self.alone == 0:
+            loss, memory, metrics = learn(_stopped(held))
         else:
-
-            def stand(model: VAE) -> tuple[Float[Array, ""], Any, Metrics]:
-                return learn(_stopped(model))
-
+            # What no parameter follows has no gradient, and costs as little as looking.
             arrays, rest = eqx.partition(held, eqx.is_array)
             loss, memory, metrics = jax.lax.cond(
                 step < self.alone,
                 lambda a: learn(eqx.combine(a, rest)),
-                lambda a: stand(eqx.combine(a, rest)),
+                lambda a: learn(_stopped(eqx.combine(a, rest))),
                 arrays,
             )
         codes = Batch(

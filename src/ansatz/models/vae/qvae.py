@@ -82,7 +82,8 @@ class QVAERecipe(ChainSettings, VariationalRecipe):
     prior_rate: float = 0.003
     """Learning rate of the prior, which has to follow the encoder."""
     prior_epochs: int = 0
-    """The last epochs, in which the prior learns alone."""
+    """The last epochs, in which the prior learns alone; all of them go on with a run that `--from`
+    names."""
     annealing: int = 2000
     """Steps in which log Z is annealed from either side once the fit is done."""
 
@@ -91,7 +92,7 @@ class QVAERecipe(ChainSettings, VariationalRecipe):
         ChainSettings.__post_init__(self)
         if not self.prior_rate > 0:
             raise OptionError(f"prior_rate must be positive; it is {self.prior_rate}.")
-        if not 0 <= self.prior_epochs < self.epochs:
+        if not 0 <= self.prior_epochs <= self.epochs:
             raise OptionError(
                 f"prior_epochs are the last ones of all {self.epochs} epochs; they cannot be "
                 f"{self.prior_epochs}."
@@ -172,7 +173,7 @@ class QVAERecipe(ChainSettings, VariationalRecipe):
                 Beta(self.beta, self.beta_warmup),
                 estimator,
                 groups=self.draws,
-                temperature=Cooling(self.temperature[0], self.temperature[-1], learning),
+                temperature=Cooling(self.temperature[0], self.temperature[-1], max(learning, 1)),
             )
             for estimator in (ESTIMATORS[self.estimator], ESTIMATORS["score"])
         )
