@@ -19,6 +19,7 @@ from ansatz.models.vae.machine_figures import moment_figure
 from ansatz.models.vae.machine_prior import Known, MachinePrior
 from ansatz.models.vae.objective import Cooling
 from ansatz.models.vae.placement import place_latents
+from ansatz.protocol.capabilities import Sampler
 from ansatz.protocol.errors import OptionError
 from ansatz.protocol.recipe import Spec
 from ansatz.protocol.source import Batch
@@ -205,6 +206,27 @@ def test_every_event_has_a_clamp_of_its_own(clamped):
         assert (np.abs(own.mean(0) - mean) < 4.5 * np.sqrt(mean * (1 - mean) / 2000)).all()
         means.append(mean)
     assert np.ptp(means, axis=0).max() > 0.1
+
+
+class Ones(Sampler):
+    """A sampler that knows one code only, and the condition it was given."""
+
+    code: jax.Array
+
+    def sample(self, key, condition=None):
+        return self.code + jnp.sum(condition * jnp.arange(3.0))
+
+
+def test_another_sampler_may_draw_the_codes(clamped):
+    prior = clamped.prior.drawn_by(Ones(jnp.ones(6)))
+    model = eqx.tree_at(lambda m: m.prior, clamped, prior, is_leaf=lambda x: x is clamped.prior)
+    code = model.sample_code(jax.random.key(0), jnp.array([0.0, 0.0, 1.0]))
+    np.testing.assert_array_equal(code, np.full(6, 3.0))
+    # What is known of its energies stays.
+    given = jnp.array([1.0, 0.0, 0.0])
+    for codes in (jnp.ones(6), jnp.zeros(6)):
+        before, after = (m.code_prior(given).log_prob(codes) for m in (clamped, model))
+        np.testing.assert_array_equal(before, after)
 
 
 def test_log_z_is_annealed_where_it_cannot_be_summed(monkeypatch):

@@ -15,7 +15,7 @@ from ansatz.models.boltzmann.exact import enumerable, log_z
 from ansatz.models.boltzmann.relaxation import relaxed_energy
 from ansatz.models.boltzmann.sandwich import sandwich
 from ansatz.models.vae.prior import AbstractPrior
-from ansatz.protocol.capabilities import Condition, Scalar
+from ansatz.protocol.capabilities import Condition, Sampler, Scalar
 
 CHAINS, RUNGS = 256, 20
 """Of annealing, and of tempering before it."""
@@ -60,10 +60,12 @@ class GivenMachine(eqx.Module):
     machine: BoltzmannMachine
     condition: Condition
     log_z: Scalar
+    sampler: Sampler | None
 
     def sample(self, key: PRNGKeyArray) -> Float[Array, " code"]:
         """A code after the machine's sweeps; vmapped, each chain has its own clamp."""
-        return self.machine.sample(key, self.condition)
+        one = self.machine if self.sampler is None else self.sampler
+        return one.sample(key, self.condition)
 
     def energy(self, code: Float[Array, " code"]) -> Scalar:
         """E(z, c), also of a relaxed code; only the code has a slope."""
@@ -85,6 +87,8 @@ class MachinePrior(AbstractPrior):
     rows: Float[Array, "row condition"]
     """The conditions that there are; one that is empty where none is clamped."""
     known: Known
+    sampler: Sampler | None = None
+    """What draws codes in the place of the machine's own chains."""
 
     @classmethod
     def of(cls, machine: BoltzmannMachine, classes: tuple[int, ...]) -> "MachinePrior":
@@ -97,10 +101,15 @@ class MachinePrior(AbstractPrior):
     def given(self, encoder: object, condition: Condition) -> GivenMachine:
         upper = self.known.upper
         if not self.machine.given:
-            return GivenMachine(self.machine, None, upper[0])
+            return GivenMachine(self.machine, None, upper[0], self.sampler)
         assert condition is not None
         away = jnp.sum((self.rows - condition[None]) ** 2, axis=1)
-        return GivenMachine(self.machine, condition, upper[jnp.argmin(away)])
+        log_z = upper[jnp.argmin(away)]
+        return GivenMachine(self.machine, condition, log_z, self.sampler)
+
+    def drawn_by(self, sampler: Sampler) -> "MachinePrior":
+        """The same prior whose codes another sampler of the machine draws: a device's, say."""
+        return replace(self, sampler=sampler)
 
     def with_log_z(self, value: Scalar) -> "MachinePrior":
         """With one log Z, whatever the condition."""
