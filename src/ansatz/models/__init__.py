@@ -16,6 +16,7 @@ _BUILT_IN = {
     "kmeans": "ansatz.models.mixture:KMeansRecipe",
     "mixture": "ansatz.models.mixture:MixtureRecipe",
     "pca": "ansatz.models.reduce:PCARecipe",
+    "qvae": "ansatz.models.vae:QVAERecipe",
     "rbm": "ansatz.models.boltzmann:RBMRecipe",
     "vae": "ansatz.models.vae:VAERecipe",
 }

@@ -149,6 +149,16 @@ class CodeSampler(eqx.Module):
         """One code, to be decoded."""
 
 
+class Posterior(eqx.Module):
+    """Has a distribution of codes for every event, and not one code alone."""
+
+    @abstractmethod
+    def draw_code(
+        self, key: PRNGKeyArray, event: Event, condition: Condition = None
+    ) -> Float[Array, " code"]:
+        """One code, drawn for the event."""
+
+
 class Completer(eqx.Module):
     """Knows p(x_m | x_o, c) exactly: what is missing of an event, given what was observed of it."""
 

@@ -129,6 +129,17 @@ class Recipe(Settings, ABC):
         """The model with what depends on data set from a first, large batch of events."""
         return model
 
+    def conclude(self, model: Any, key: PRNGKeyArray) -> Any:
+        """The model with what can only be found once it has learnt: a normaliser, say.
+
+        Once, at the end of a fit, and not for compilation.
+        """
+        return model
+
+    def caveat(self, model: Any) -> str:
+        """What else is to be said of a log-likelihood of the model, to go on a sentence with."""
+        return ""
+
     def remarks(self, model: Any, spec: Spec) -> tuple[str, ...]:
         """What whoever fitted the model should be warned of, each in a sentence or two."""
         return ()

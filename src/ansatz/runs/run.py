@@ -25,6 +25,7 @@ from ansatz.protocol.capabilities import (
     Delegating,
     Density,
     Evidence,
+    Posterior,
     Sampler,
     Unnormalised,
     capabilities,
@@ -262,6 +263,7 @@ class Run:
             kind = "evidence lower bound"
         else:
             kind = f"importance-weighted lower bound, K = {samples}"
+        kind += self.record.recipe.caveat(self.model)
         if steps.binarises:
             return f"{kind}; probability of pixels binarised afresh"
         if steps.thresholds:
@@ -280,6 +282,18 @@ class Run:
         """The same, a batch at a time."""
         self._need(Codec, "encode")
         return self._map(through.encode, data, seed)
+
+    def codes_and_prior(self, data: Any, *, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+        """A code drawn for every event, and one of the prior under the same condition."""
+        self._need(CodeSampler, "sample codes")
+        self._need(Posterior, "draw codes of an event")
+        dataset = self.read(data)
+        drawn = np.concatenate(list(self._map(through.draw_code, dataset, seed)))
+        rows = self._dataset_rows(dataset)
+        given = None if rows is None else jnp.asarray(rows, self._dtype)
+        key = jax.random.fold_in(stream(seed, Stream.USE), len(dataset))
+        places = jnp.arange(len(dataset))
+        return drawn, np.asarray(over(through.sample_code, self.pipeline, key, places, given))
 
     def decode(
         self, codes: np.ndarray, *, condition: Sequence[str] | np.ndarray | None = None

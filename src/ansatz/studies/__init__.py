@@ -28,6 +28,7 @@ _STUDIES = {
     "quantum-state": "ansatz.studies.quantum_state:QuantumStateStudy",
     "rbm-bars": "ansatz.studies.rbm_bars:RBMBarsStudy",
     "rbm-mnist": "ansatz.studies.rbm_mnist:RBMMnistStudy",
+    "rbm-prior": "ansatz.studies.rbm_prior:RBMPriorStudy",
     "trainable-prior": "ansatz.studies.trainable_prior:TrainablePriorStudy",
     "vae-limits": "ansatz.studies.vae_limits:VAELimitsStudy",
     "wave-packet-vae": "ansatz.studies.wave_packet_vae:WavePacketStudy",

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jaxtyping import PRNGKeyArray
 
 from ansatz.models.boltzmann.deep import DeepMachine
-from ansatz.models.boltzmann.figures import memory_figure, weight_figures
+from ansatz.models.boltzmann.figures import memory, recorded, weight_figures
 from ansatz.models.boltzmann.greedy import GreedyUpdate
 from ansatz.models.boltzmann.objective import NegativeLogLikelihood, shown
 from ansatz.models.boltzmann.recipe import MachineRecipe, first_bias
@@ -82,7 +82,7 @@ class DeepRecipe(MachineRecipe):
         own = Optimiser.of({**common, "l1": 0.0, "l2": 0.0})
         each = self.epochs * spec.steps_per_epoch // len(self.layers)
         objective = NegativeLogLikelihood(
-            self._free(), self.slope == "centred", self.clamped, self.l1, self.l2
+            self.free_phase(self.clamped), self.slope == "centred", self.clamped, self.l1, self.l2
         )
         one = gradient(objective, own, steps=each, average=self.average)
         return GreedyUpdate((one,) * len(self.layers), each)
@@ -111,7 +111,7 @@ class DeepRecipe(MachineRecipe):
                 )
                 for figure in weight_figures(seen, subject)
             ]
-        return (*found, memory_figure(model.top))
+        return (*found, memory(recorded(model.top)))
 
     def _begun(self, model: Any, bias: Any) -> Any:
         raise AssertionError("A deep machine begins layer by layer.")

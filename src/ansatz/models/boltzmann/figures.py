@@ -33,16 +33,12 @@ MOST_ROWS = 16
 
 def figures(model: AbstractMachine, subject: Subject) -> tuple[Figure, ...]:
     """Weights as patterns, energies of data and samples, and how fast chains forget."""
-    chains = _chains(model)
-    return (*weight_figures(model, subject), *_energies(model, subject, chains), _memory(chains))
+    chains = recorded(model)
+    return (*weight_figures(model, subject), *_energies(model, subject, chains), memory(chains))
 
 
-def memory_figure(model: AbstractMachine) -> Curves:
-    """How fast chains forget."""
-    return _memory(_chains(model))
-
-
-def _chains(model: AbstractMachine) -> Draws:
+def recorded(model: AbstractMachine) -> Draws:
+    """Draws of a machine once its chains have settled."""
     key_start, key_draws = jax.random.split(jax.random.key(0))
     state = start(key_start, model, CHAINS)
     return draw(key_draws, model, state, DRAWS, burn=model.sweeps)
@@ -145,7 +141,8 @@ def _energies(model: AbstractMachine, subject: Subject, chains: Draws) -> list[F
     ]
 
 
-def _memory(chains: Draws) -> Curves:
+def memory(chains: Draws) -> Curves:
+    """How fast chains forget."""
     energies = np.asarray(chains.energies, float)
     rho = autocorrelation(energies)[: DRAWS // 2]
     found = mixing(energies)

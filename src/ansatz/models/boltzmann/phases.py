@@ -84,6 +84,11 @@ def hidden_drawn(machine: AbstractMachine, shown: Shown, sweeps: int, key: PRNGK
 class AbstractFreePhase(eqx.Module):
     """How the mean of dE/dθ in the machine itself is found."""
 
+    @property
+    def count(self) -> int:
+        """How many of the chains that live from step to step are the machine's own: the last."""
+        return 0
+
     @abstractmethod
     def initial(self, machine: AbstractMachine) -> Chains:
         """Chains that live from step to step, if there are any."""
@@ -152,6 +157,10 @@ class Persistent(AbstractFreePhase):
     sweeps: int = eqx.field(static=True)
     chains: int = eqx.field(static=True)
 
+    @property
+    def count(self) -> int:
+        return self.chains
+
     def initial(self, machine: AbstractMachine) -> Chains:
         return _fresh(machine, self.chains)
 
@@ -178,6 +187,10 @@ class Tempered(AbstractFreePhase):
     sweeps: int = eqx.field(static=True)
     chains: int = eqx.field(static=True)
     betas: tuple[float, ...] = eqx.field(static=True)
+
+    @property
+    def count(self) -> int:
+        return self.chains
 
     def initial(self, machine: AbstractMachine) -> Chains:
         return _fresh(machine, self.chains * len(self.betas))
