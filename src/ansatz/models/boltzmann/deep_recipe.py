@@ -111,7 +111,7 @@ class DeepRecipe(MachineRecipe):
                 )
                 for figure in weight_figures(seen, subject)
             ]
-        return (*found, memory(recorded(model.top)))
+        return (*found, memory(recorded(model.top, jax.random.key(0))))
 
     def _begun(self, model: Any, bias: Any) -> Any:
         raise AssertionError("A deep machine begins layer by layer.")

@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import PRNGKeyArray
 
 from ansatz.models.boltzmann.abstract import AbstractMachine
 from ansatz.models.boltzmann.diagnostics import autocorrelation, mixing
@@ -33,13 +34,13 @@ MOST_ROWS = 16
 
 def figures(model: AbstractMachine, subject: Subject) -> tuple[Figure, ...]:
     """Weights as patterns, energies of data and samples, and how fast chains forget."""
-    chains = recorded(model)
+    chains = recorded(model, jax.random.key(0))
     return (*weight_figures(model, subject), *_energies(model, subject, chains), memory(chains))
 
 
-def recorded(model: AbstractMachine) -> Draws:
-    """Draws of a machine once its chains have settled."""
-    key_start, key_draws = jax.random.split(jax.random.key(0))
+def recorded(model: AbstractMachine, key: PRNGKeyArray) -> Draws:
+    """Chains of a machine, sweep by sweep after those that a sample takes."""
+    key_start, key_draws = jax.random.split(key)
     state = start(key_start, model, CHAINS)
     return draw(key_draws, model, state, DRAWS, burn=model.sweeps)
 
