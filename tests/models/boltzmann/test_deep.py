@@ -152,6 +152,21 @@ def test_layers_learn_in_turn():
         state = after
 
 
+def test_a_layer_that_can_begins_as_the_one_below_upside_down():
+    recipe = DeepRecipe(layers=(3, 4), epochs=2, batch=8, method="cd", rate=1e-6, spread=0.3)
+    spec = Spec(shape=(4,), levels=(2,), lowest=(0.0,), highest=(1.0,), steps_per_epoch=5)
+    recipe = recipe.resolve(spec)
+    update, model = recipe.update(spec), recipe.build(spec, jax.random.key(0))
+    events = jnp.asarray(states(4, "binary")[:8], "float32")
+    batch = Batch(event=events, condition=None, weight=jnp.ones(8), size=jnp.asarray(8.0))
+    step = eqx.filter_jit(update)
+    for at, alike in ((4, False), (5, True), (6, False)):
+        state, _ = step(update.initial(model), batch, jnp.asarray(at), jax.random.key(0))
+        below, above = update.model(state).layers
+        off = float(jnp.abs(above.weight - below.weight.T).max())
+        assert (off < 1e-4) == alike
+
+
 def test_a_deep_machine_is_fitted_scored_and_shown():
     generator = np.random.default_rng(0)
     two = generator.integers(0, 2, (300, 2))

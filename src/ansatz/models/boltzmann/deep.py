@@ -3,6 +3,7 @@
 import itertools
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import jax
 import jax.numpy as jnp
@@ -175,13 +176,14 @@ def tied(below: RestrictedMachine) -> RestrictedMachine:
     Its hidden units are the visible ones of the layer below. With it the bound of one draw is
     log p of the layer below, whatever is drawn on average.
     """
-    return RestrictedMachine.of(
-        below.hidden_bias,
-        below.visible_bias,
-        below.weight.T,
-        units=below.units,
-        sweeps=below.sweeps,
-        dtype=str(below.dtype),
+    count = len(below.hidden)
+    return replace(
+        below,
+        visible_bias=below.hidden_bias,
+        hidden_bias=below.visible_bias,
+        weight=below.weight.T,
+        visible=tuple(range(count)),
+        shape=(count,),
     )
 
 
