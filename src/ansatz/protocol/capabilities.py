@@ -27,6 +27,14 @@ class Sampler(eqx.Module):
         """One event."""
 
 
+class Delegating(Sampler):
+    """Can leave the drawing to a sampler from outside this package."""
+
+    @abstractmethod
+    def drawn_by(self, sampler: Any) -> Sampler:
+        """The same distribution, its events drawn by another sampler."""
+
+
 class Likelihood(eqx.Module):
     """Knows something of log p(x | c)."""
 

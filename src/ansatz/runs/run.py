@@ -22,6 +22,7 @@ from ansatz.protocol.capabilities import (
     Codec,
     CodeSampler,
     Completer,
+    Delegating,
     Density,
     Evidence,
     Posterior,
@@ -59,6 +60,9 @@ class Run:
     finished: bool = True
     known: Normalisers = field(default_factory=dict, repr=False)
     """log Z under the conditions met so far, of a model that knows its density but for that."""
+
+    outside: bool = False
+    """Whether events are drawn by a sampler from outside, which nothing compiles."""
 
     @property
     def model(self) -> Any:
@@ -160,8 +164,16 @@ class Run:
             some = None
             if rows is not None:
                 some = jnp.asarray(rows[np.minimum(np.asarray(places), n - 1)], self._dtype)
-            events = np.asarray(over(each, self.pipeline, key, places, some))[: n - start]
+            with jax.disable_jit(self.outside):
+                events = np.asarray(over(each, self.pipeline, key, places, some))[: n - start]
             yield events if mean else self._as_raw(events)
+
+    def drawn_by(self, sampler: Any) -> "Run":
+        """The same run, its events drawn by a sampler from outside, such as a `Device`."""
+        self._need(Delegating, "be sampled by another sampler")
+        model = self.model.drawn_by(sampler)
+        pipeline = eqx.tree_at(lambda p: p.model, self.pipeline, model)
+        return replace(self, pipeline=pipeline, outside=True)
 
     def log_likelihood(self, data: Any, *, samples: int = 100, seed: int = 0) -> np.ndarray:
         """log p of every event in nats: exact where the model knows it, else a lower bound.

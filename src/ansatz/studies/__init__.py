@@ -12,16 +12,21 @@ if TYPE_CHECKING:
     from ansatz.studies.study import Study
 
 _STUDIES = {
+    "annealing": "ansatz.studies.annealing:AnnealingStudy",
     "beta-traversal": "ansatz.studies.beta_traversal:BetaTraversalStudy",
     "calo-spoiling": "ansatz.studies.calo_spoiling:CaloSpoilingStudy",
     "conditional-vae": "ansatz.studies.conditional_vae:ConditionalVAEStudy",
+    "deep-rbm": "ansatz.studies.deep_rbm:DeepRBMStudy",
     "detailed-balance": "ansatz.studies.detailed_balance:DetailedBalanceStudy",
     "elbo-identities": "ansatz.studies.elbo_identities:ElboIdentitiesStudy",
     "em-monotone": "ansatz.studies.em_monotone:EMMonotoneStudy",
     "gradient-estimators": "ansatz.studies.gradient_estimators:GradientEstimatorsStudy",
+    "guess-a-physicist": "ansatz.studies.guess_a_physicist:GuessAPhysicistStudy",
     "ising": "ansatz.studies.ising:IsingStudy",
     "iwae-mnist": "ansatz.studies.iwae_mnist:IWAEStudy",
     "linear-gaussian": "ansatz.studies.linear_gaussian:LinearGaussianStudy",
+    "quantum-state": "ansatz.studies.quantum_state:QuantumStateStudy",
+    "rbm-bars": "ansatz.studies.rbm_bars:RBMBarsStudy",
     "rbm-mnist": "ansatz.studies.rbm_mnist:RBMMnistStudy",
     "rbm-prior": "ansatz.studies.rbm_prior:RBMPriorStudy",
     "trainable-prior": "ansatz.studies.trainable_prior:TrainablePriorStudy",

@@ -11,9 +11,9 @@ from jaxtyping import Float
 
 from ansatz.evaluate.codes import code_test
 from ansatz.evaluate.estimate import Estimate
-from ansatz.models.boltzmann.figures import memory
+from ansatz.models.boltzmann.figures import memory, recorded
 from ansatz.models.vae.machine_figures import energy_figure, moment_figure
-from ansatz.models.vae.machine_measures import drawn_codes, recorded
+from ansatz.models.vae.machine_measures import drawn_codes
 from ansatz.models.vae.machine_prior import Known
 from ansatz.protocol.figures import Curve, Curves, Figure, ImageGrid, Panel
 from ansatz.runs.pipeline import batch_of
@@ -194,7 +194,7 @@ def figures(fitted: dict[str, Fitted], seed: int) -> tuple[Figure, ...]:
             costs = (codes.cost_of_events, codes.cost_of_prior)
             found.append(energy_figure(*(np.asarray(cost, float) for cost in costs)))
         found.append(replace(moments, name=f"moments-{prior}", title=title, caption=caption))
-    found.append(memory(recorded(run.model.prior, key)))
+    found.append(memory(recorded(run.model.prior.machine, key)))
     images = [own.sample(12, seed=seed, mean=True) for own, _, _ in fitted.values()]
     found.append(
         ImageGrid(

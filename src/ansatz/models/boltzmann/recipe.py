@@ -22,6 +22,7 @@ from ansatz.protocol.optimiser import Optimiser
 from ansatz.protocol.recipe import Recipe, Spec
 from ansatz.protocol.source import Batch
 from ansatz.protocol.subject import Subject
+from ansatz.protocol.update import AbstractUpdate
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +64,7 @@ class MachineRecipe(ChainSettings, Optimiser, Recipe):
         seen = shown(model, batch)
         return self._begun(model, first_bias(model, seen, batch.weight))
 
-    def update(self, spec: Spec) -> MachineUpdate:
+    def update(self, spec: Spec) -> AbstractUpdate:
         machine = self._example(spec)
         objective = NegativeLogLikelihood(
             self.free_phase(self.clamped), self.slope == "centred", self.clamped, self.l1, self.l2

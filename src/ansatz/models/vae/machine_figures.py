@@ -4,9 +4,9 @@ import jax
 import numpy as np
 from jaxtyping import Float
 
-from ansatz.models.boltzmann.figures import memory
+from ansatz.models.boltzmann.figures import memory, recorded
 from ansatz.models.vae.bound_figures import EVENTS, bound_figure, cost_figure, log_weights
-from ansatz.models.vae.machine_measures import drawn_codes, recorded
+from ansatz.models.vae.machine_measures import drawn_codes
 from ansatz.models.vae.machine_prior import MachinePrior
 from ansatz.models.vae.model import VAE
 from ansatz.protocol.figures import Cloud, Figure, Histogram, Histograms, Scatter
@@ -26,7 +26,7 @@ def figures(model: VAE, subject: Subject) -> tuple[Figure, ...]:
         costs = (np.asarray(codes.cost_of_events, float), np.asarray(codes.cost_of_prior, float))
         found += [energy_figure(*costs), moment_figure(*bits)]
     if isinstance(model.prior, MachinePrior):
-        found.append(memory(recorded(model.prior, key)))
+        found.append(memory(recorded(model.prior.machine, key)))
     if subject.batch is not None:
         few = jax.tree.map(lambda leaf: leaf[:EVENTS] if leaf.ndim else leaf, subject.batch)
         found.append(bound_figure(np.asarray(log_weights(model, few, key))))

@@ -7,15 +7,13 @@ import jax
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from ansatz.models.boltzmann.sampling import Draws, draw, start
+from ansatz.models.boltzmann.figures import recorded
 from ansatz.models.vae.diagnostics import ACTIVE, active_latents, mean_over, spent
 from ansatz.models.vae.machine_prior import MachinePrior
 from ansatz.models.vae.model import VAE
 from ansatz.protocol.capabilities import Condition, Event
 from ansatz.protocol.measure import Measure
 from ansatz.protocol.source import Batch
-
-CHAINS, DRAWS = 64, 200
 
 
 class Codes(NamedTuple):
@@ -40,14 +38,6 @@ def drawn_codes(model: VAE, batch: Batch, key: PRNGKeyArray) -> Codes:
 
     keys = jax.random.split(key, len(batch.weight))
     return Codes(*jax.vmap(one)(batch.event, batch.condition, keys))
-
-
-def recorded(prior: MachinePrior, key: PRNGKeyArray) -> Draws:
-    """Chains of the prior, sweep by sweep after those that a sample takes."""
-    key_start, key_draws = jax.random.split(key)
-    machine = prior.machine
-    state = start(key_start, machine, CHAINS)
-    return draw(key_draws, machine, state, DRAWS, burn=machine.sweeps)
 
 
 def diagnose(model: VAE, batch: Batch, key: PRNGKeyArray) -> tuple[Measure, ...]:
@@ -77,7 +67,7 @@ def diagnose(model: VAE, batch: Batch, key: PRNGKeyArray) -> tuple[Measure, ...]
     ]
     if not isinstance(model.prior, MachinePrior):
         return tuple(measures)
-    mixing = recorded(model.prior, key_chains).mixing
+    mixing = recorded(model.prior.machine, key_chains).mixing
     measures += [
         *_log_z(model.prior),
         Measure(
