@@ -115,11 +115,6 @@ def fit(prior: str, context: Context, mnist: bool) -> Fitted:
     return Fitted(run, np.concatenate(list(watched)), found.auc)
 
 
-def known(run: Run) -> Known:
-    """log Z of a run's machine."""
-    return run.model.prior.known
-
-
 def claims(fitted: dict[str, Fitted], mnist: bool) -> tuple[Claim, ...]:
     """What the machine gains, how well it is told from codes, and how well log Z is known."""
     machine, coins = fitted["boltzmann"], fitted["bernoulli"]
@@ -162,7 +157,7 @@ def claims(fitted: dict[str, Fitted], mnist: bool) -> tuple[Claim, ...]:
             why="better is better",
             side="at least",
         )
-    found = known(machine.run)
+    found: Known = machine.run.model.prior.known
     gap = Claim(
         name="log Z",
         sentence="log Z of the machine, annealed from independent units and in reverse from its "
