@@ -183,7 +183,7 @@ def test_a_density_sums_to_one(found):
 
 
 def test_a_condition_matters(found):
-    case, bijection, x, condition, (y, *_) = found
+    _, bijection, x, condition, (y, *_) = found
     if condition is None:
         pytest.skip("there is none")
     other = everything_of_many(bijection, x, condition + 1)[0]
@@ -223,13 +223,13 @@ def test_a_masked_net_sees_nothing_that_comes_later():
     size, numbers = 5, 3
     for hidden in ((20,), (3, 2), ()):
         net = MaskedMLP(size, hidden, numbers, condition=2, key=jax.random.key(0))
-        c = jnp.ones(2)
-        jacobian = jax.jacfwd(lambda x, net=net: net(x, c).reshape(numbers, size))(jnp.ones(size))
+        x, c = jnp.ones(size), jnp.ones(2)
+        jacobian = jax.jacfwd(net)(x, c).reshape(numbers, size, size)
         before = np.arange(size)[None, :] < np.arange(size)[:, None]
         assert np.all(np.asarray(jacobian)[:, ~before] == 0)
         if hidden == (20,):
             assert np.abs(np.asarray(jacobian)[:, before]).min() > 0
-            given = jax.jacfwd(lambda c, net=net: net(jnp.ones(size), c))(c)
+            given = jax.jacfwd(net, 1)(x, c)
             assert np.all(np.abs(given).reshape(numbers, size, 2).max((0, 2)) > 0)
 
 

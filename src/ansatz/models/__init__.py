@@ -12,6 +12,7 @@ from ansatz.protocol.recipe import Recipe
 
 _BUILT_IN = {
     "boltzmann": "ansatz.models.boltzmann:BoltzmannRecipe",
+    "flow": "ansatz.models.flow:FlowRecipe",
     "kmeans": "ansatz.models.mixture:KMeansRecipe",
     "mixture": "ansatz.models.mixture:MixtureRecipe",
     "pca": "ansatz.models.reduce:PCARecipe",
