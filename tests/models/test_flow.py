@@ -278,7 +278,8 @@ def test_constant_and_whole_columns_are_named(tmp_path):
 
 def test_what_auto_stands_for():
     assert FlowRecipe().resolve(Spec((3,))).mixing == "orthogonal"
-    assert FlowRecipe().resolve(Spec((100,))).mixing == "reverse"
+    assert FlowRecipe().resolve(Spec((100,))).mixing == "permute"
+    assert FlowRecipe().resolve(Spec((10, 10))).mixing == "reverse"
     image = Spec((8, 8), levels=(17,), lowest=(0.0,), highest=(16.0,), constant=(0,))
     assert FlowRecipe().resolve(image).preprocess == ("dequantise", "scale", "logit=0.01")
     assert FlowRecipe(coupling="additive").resolve(image).preprocess == ("dequantise", "scale")

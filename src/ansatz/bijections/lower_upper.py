@@ -1,7 +1,7 @@
 """Linear maps that are learnt, as a product of triangles."""
 
+import jax
 import jax.numpy as jnp
-from jax.scipy.linalg import solve_triangular
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from ansatz.bijections.abstract import AbstractBijection, Condition
@@ -44,7 +44,18 @@ class LowerUpper(AbstractBijection):
         self, y: Float[Array, "..."], condition: Condition = None
     ) -> tuple[Float[Array, "..."], Float[Array, ""]]:
         lower, upper = self._triangles()
-        inner = solve_triangular(lower, y.ravel(), lower=True, unit_diagonal=True)
-        turned = solve_triangular(upper, inner)
+        # From the last number to the first, an upper triangle is a lower one.
+        flipped = _inverse_of_lower(upper[::-1, ::-1])[::-1, ::-1]
+        turned = flipped @ (_inverse_of_lower(lower) @ y.ravel())
         x = self.permutation.inverse(turned)[0]
         return x.reshape(y.shape), -jnp.sum(self.log_scale)
+
+
+def _inverse_of_lower(lower: Float[Array, "n n"]) -> Float[Array, "n n"]:
+    """L⁻¹, row by row and once for a whole batch: r_i = (e_i − Σ_(j<i) L_ij r_j) / L_ii."""
+
+    def one(i: Array, inverse: Array) -> Array:
+        row = -lower[i] @ inverse
+        return inverse.at[i].set(row.at[i].add(1) / lower[i, i])
+
+    return jax.lax.fori_loop(0, len(lower), one, jnp.zeros_like(lower))

@@ -12,8 +12,8 @@ from ansatz.protocol.capabilities import Condition
 from ansatz.protocol.figures import Curve, Curves, Figure, Histogram, Histograms, Panel
 from ansatz.protocol.subject import Subject
 
-BINS = 50
-MOST = 8
+LEAST_BINS, MOST_BINS = 10, 50
+MOST = 9
 """Numbers of the noise that are shown each by itself."""
 
 
@@ -46,7 +46,7 @@ def figures(model: Flow, subject: Subject) -> tuple[Figure, ...]:
 
 def _noise(base: Normal | Logistic, noise: np.ndarray) -> Histograms:
     exact = stats.norm() if isinstance(base, Normal) else stats.logistic()
-    edges = exact.ppf(1e-4) * np.linspace(1, -1, BINS + 1)
+    edges = exact.ppf(1e-3) * np.linspace(1, -1, _bins(len(noise)) + 1)
     expected = np.diff(exact.cdf(edges)) / np.diff(edges)
 
     def panel(name: str, values: np.ndarray) -> Histogram:
@@ -75,7 +75,7 @@ def _typical(events: np.ndarray, samples: np.ndarray) -> Curves:
     """Distributions of log p over events and over samples."""
     finite = [x[np.isfinite(x)] for x in (events, samples)]
     low, high = np.quantile(np.concatenate(finite), [0.005, 0.995])
-    edges = np.linspace(low, max(high, low + 1e-6), BINS + 1)
+    edges = np.linspace(low, max(high, low + 1e-6), _bins(len(events)) + 1)
     middle = (edges[1:] + edges[:-1]) / 2
     curves = [
         Curve(label, middle, np.histogram(x, edges)[0] / (len(x) * np.diff(edges)))
@@ -90,3 +90,8 @@ def _typical(events: np.ndarray, samples: np.ndarray) -> Curves:
         panels=(Panel("density", tuple(curves)),),
         x_label="log p, nats",
     )
+
+
+def _bins(events: int) -> int:
+    """As many as leave some events in each."""
+    return int(np.clip(events**0.5, LEAST_BINS, MOST_BINS))

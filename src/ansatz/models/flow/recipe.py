@@ -24,8 +24,8 @@ from ansatz.protocol.source import Batch
 from ansatz.protocol.subject import Subject
 from ansatz.protocol.update import AbstractUpdate
 
-FEW = 64
-"""Numbers of an event that are turned as a whole between layers; more are only permuted."""
+FEW = 16
+"""Numbers of a row that are turned as a whole between layers; more are only permuted."""
 MARGIN = "logit=0.01"
 DRAWS = 4000
 """For the entropy."""
@@ -51,7 +51,7 @@ class FlowRecipe(Optimiser, Recipe):
     mixing: Literal["auto", "reverse", "permute", "orthogonal", "lower-upper"] = "auto"
     """What comes between layers: the numbers in reverse, in an order drawn at random, or a linear
     map that is learnt, orthogonal or the product of two triangles. 'auto' is orthogonal for up to
-    64 numbers, and reverse for more."""
+    16 numbers, permute for more, and reverse for images."""
     net: Literal["mlp", "residual", "conv"] = "mlp"
     """The nets of couplings: fully connected, fully connected and added to their input, or
     convolutional (for fields in one or two dimensions)."""
@@ -109,7 +109,9 @@ class FlowRecipe(Optimiser, Recipe):
             self._check_field(spec.shape)
         mixing = self.mixing
         if mixing == "auto":
-            mixing = "orthogonal" if spec.size <= FEW else "reverse"
+            mixing = "orthogonal" if spec.size <= FEW else "permute"
+            # Of an image every second pixel moves as its neighbours say.
+            mixing = "reverse" if len(spec.shape) > 1 else mixing
         return replace(self, preprocess=preprocess, mixing=mixing)
 
     def build(self, spec: Spec, key: PRNGKeyArray, **nets: eqx.Module) -> Flow:
