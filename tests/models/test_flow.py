@@ -156,9 +156,9 @@ def test_single_numbers_have_noise_beside_them():
 
 def test_a_fit_of_single_numbers_under_a_condition(tmp_path):
     generator = np.random.default_rng(1)
-    c = generator.uniform(-1, 1, (2000, 1)).astype(np.float32)
-    x = (2 * c + generator.normal(0, 0.5, (2000, 1))).astype(np.float32)
-    run = ansatz.fit("flow", (x, c), **SMALL, epochs=15, rate=5e-3, batch=100, test=0.05)
+    c = generator.uniform(-1, 1, (1500, 1)).astype(np.float32)
+    x = (2 * c + generator.normal(0, 0.5, (1500, 1))).astype(np.float32)
+    run = ansatz.fit("flow", (x, c), **SMALL, epochs=8, rate=5e-3, batch=50, test=0.1)
     _, held = run.held_out((x, c))
     truth = stats.norm(2 * held.conditions[:, 0], 0.5).logpdf(held.events[:, 0])
     gap = run.log_likelihood(held) - truth

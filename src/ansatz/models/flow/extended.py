@@ -8,8 +8,8 @@ from jaxtyping import Array, Bool, Float, PRNGKeyArray
 from ansatz.distributions import AbstractDistribution, Transformed
 from ansatz.distributions.abstract import check_event
 
-REACH, NODES = 8.0, 161
-"""The noise is summed over [−8, 8] in steps of a tenth of its deviation."""
+REACH, NODES = 7.5, 101
+"""The noise is summed over [−7.5, 7.5] in steps of 0.15 of its deviation."""
 
 
 class Extended(AbstractDistribution):
