@@ -29,6 +29,8 @@ SHOWN = 10
 WIDEST = 12
 """Numbers of an event that a table shows."""
 BINS = 60
+REACH = 15.0
+"""Standard deviations of the scores of normal events, beyond which it does not matter where."""
 
 
 @dataclass(frozen=True)
@@ -131,12 +133,17 @@ def figures(found: Anomalies) -> tuple[Figure, ...]:
 
 
 def _scores_of(found: Anomalies, kinds: dict[str, np.ndarray]) -> Curves:
-    values = np.concatenate([x[np.isfinite(x)] for x in kinds.values()])
-    low, high = np.quantile(values, [0.002, 1])
-    edges = np.linspace(low, high if high > low else low + 1, BINS + 1)
+    by = found.calibration
+    low, high = by.mean() - REACH * by.std(), by.mean() + REACH * by.std()
+    values = np.clip(np.concatenate(list(kinds.values())), low, high)
+    edges = np.linspace(values.min(), max(values.max(), values.min() + 1e-6), BINS + 1)
     middle = (edges[1:] + edges[:-1]) / 2
     curves = tuple(
-        Curve(name, middle, np.histogram(x, edges)[0] / (len(x) * np.diff(edges)))
+        Curve(
+            name,
+            middle,
+            np.histogram(np.clip(x, low, high), edges)[0] / (len(x) * np.diff(edges)),
+        )
         for name, x in kinds.items()
     )
     threshold = found.tests[1].threshold
@@ -144,12 +151,12 @@ def _scores_of(found: Anomalies, kinds: dict[str, np.ndarray]) -> Curves:
         name="scores",
         title="Scores",
         caption=f"How the scores of events are distributed: {found.score}. Those to the left of "
-        f"the mark ({threshold.rule}) are called anomalous; the two thousandths furthest to the "
-        "left are left out. Suspects to the right of all others are unlike them as well, and only "
-        "typicality finds them.",
+        f"the mark ({threshold.rule}) are called anomalous. What lies more than {REACH:g} standard "
+        "deviations out counts at the ends. Suspects to the right of all others are unlike them "
+        "as well, and only typicality finds them.",
         panels=(Panel("density", curves),),
         x_label="score",
-        mark=max(threshold.value, float(low)),
+        mark=max(threshold.value, float(edges[0])),
         mark_label="threshold",
     )
 
@@ -210,8 +217,8 @@ def _profiles(found: Anomalies) -> Curves:
     place = np.arange(found.run.record.spec.shape[0])
     panels = []
     for name, scored in _shown(found).items():
-        chosen = scored.events.take(np.sort(_least(scored))).events
-        curves = tuple(Curve(name, place, np.asarray(x)) for x in chosen)
+        chosen = np.asarray(scored.events.take(np.sort(_least(scored))).events)
+        curves = tuple(Curve(name, place, x) for x in chosen)
         panels.append(Panel(name, curves))
     return Curves(
         name="anomalies",
@@ -224,9 +231,9 @@ def _profiles(found: Anomalies) -> Curves:
 
 def _page(found: Anomalies, renderings: tuple[Rendering, ...]) -> Page:
     suspects = "" if found.suspect is None else f" and {found.suspect.events.name}"
-    missing = ()
+    missing: tuple[str, ...] = ()
     if not found.exact:
-        missing = (
+        missing += (
             "This model has no density: the score is an error of reconstruction, and an event "
             "that is easy to compress is not seen as unusual.",
         )
