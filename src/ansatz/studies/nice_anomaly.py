@@ -263,8 +263,8 @@ def learning(run: Run) -> Figure:
     return Curves(
         name="learning",
         title="Learning",
-        caption="The mean of log p as a density of pixels in [0, 1], epoch by epoch. The first "
-        "epoch begins at independent pixels with the data's own scales.",
+        caption="The mean of log p as a density of pixels in [0, 1], epoch by epoch. It begins at "
+        "independent pixels with the data's own scales.",
         panels=(Panel("log p, nats", tuple(curves)),),
         x_label="epoch",
     )

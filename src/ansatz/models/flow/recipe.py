@@ -22,7 +22,7 @@ from ansatz.protocol.optimiser import Optimiser
 from ansatz.protocol.recipe import Recipe, Spec
 from ansatz.protocol.source import Batch
 from ansatz.protocol.subject import Subject
-from ansatz.protocol.update import AbstractUpdate
+from ansatz.protocol.update import AbstractObjective, AbstractUpdate
 
 FEW = 16
 """Numbers of a row that are turned as a whole between layers; more are only permuted."""
@@ -128,11 +128,15 @@ class FlowRecipe(Optimiser, Recipe):
         check_round_trip(model, batch)
 
     def update(self, spec: Spec) -> AbstractUpdate:
+        return self.learning(NegativeLogLikelihood(), self.epochs * spec.steps_per_epoch)
+
+    def learning(self, objective: AbstractObjective, steps: int) -> AbstractUpdate:
+        """The update that makes any objective of a flow small; the base stands still."""
         common = {field.name: getattr(self, field.name) for field in fields(Optimiser)}
         return gradient(
-            NegativeLogLikelihood(),
+            objective,
             (Group(None, "base"), Group(Optimiser.of(common))),
-            steps=self.epochs * spec.steps_per_epoch,
+            steps=steps,
             average=self.average,
         )
 
