@@ -20,7 +20,7 @@ from ansatz.protocol.recipe import Spec
 from ansatz.protocol.source import Draws
 from ansatz.runs.energies import fit_energy
 
-SMALL = FlowRecipe(layers=4, hidden=(24,), bins=6, rate=5e-3, schedule="cosine")
+SMALL = FlowRecipe(layers=3, hidden=(16,), bins=6, rate=1e-2, schedule="cosine")
 
 
 def double_well(x):
@@ -30,7 +30,7 @@ def double_well(x):
 
 @pytest.fixture(scope="module")
 def fitted():
-    return fit_energy(double_well, (2,), SMALL, steps=800, draws=200, hottest=4.0, seed=1)
+    return fit_energy(double_well, (2,), SMALL, steps=300, draws=128, hottest=4.0, seed=1)
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ from ansatz.studies.study import Context, Findings, Study
 
 TOYS: dict[str, AbstractToy] = {"moons": Moons(), "rings": Rings(), "grid": Grid()}
 TOLERANCE = 0.1
-SIDE, FINE = 96, 384
+SIDE, FINE = 96, 192
 """Pixels along each axis of a picture, and points of a sum."""
 
 SETTINGS: dict[str, Any] = {
@@ -55,7 +55,7 @@ class Flow2DStudy(Study):
     title: ClassVar[str] = "Flows learn densities that are known"
 
     def run(self, context: Context) -> Findings:
-        epochs = 60 if context.quick else 300
+        epochs = 150 if context.quick else 400
         fitted = {}
         for name, toy in TOYS.items():
             (run,) = context.fit(name, "flow", name, **SETTINGS, epochs=epochs)
