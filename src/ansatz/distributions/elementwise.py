@@ -49,6 +49,7 @@ def _sum(terms: Array) -> Float[Array, ""]:
 
     A plain sum is compiled into one loop with what makes the terms, and on processors that loop
     takes them one by one: for the many draws of an importance-weighted bound, three times as long.
+    The ones come last, or else the terms would be transposed for them.
     """
     flat = terms.ravel()
-    return jnp.dot(jnp.ones_like(flat), flat, precision="highest")
+    return jnp.dot(flat, jnp.ones_like(flat), precision="highest")

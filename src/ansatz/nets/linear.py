@@ -16,7 +16,8 @@ class Linear(eqx.Module):
     bias: Float[Array, " out"]
 
     def __call__(self, x: Float[Array, " in"]) -> Float[Array, " out"]:
-        return self.weight @ x + self.bias
+        # In this order the events of a batch stay rows in memory, as all that follows wants them.
+        return x @ self.weight.T + self.bias
 
 
 def chain(*widths: int) -> list[tuple[int, int]]:

@@ -10,6 +10,7 @@ parameters, and what stands in for the gradient that a fixed code does not carry
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import equinox as eqx
@@ -123,25 +124,31 @@ class Estimator:
         """
         density = held(q) if self.holds_density else q
 
-        def each(function: Callable[[Array], Any]) -> Callable[[Array], Any]:
+        def each(function: Callable[[Any, Array], Any], q: Any, x: Array) -> Any:
+            """function(q, x) for every x; of few, each has a q of its own."""
             if shape[1] <= AT_ONCE:
-                return jax.vmap(jax.vmap(function))
+                if isinstance(q, Cascade):
+                    return jax.vmap(jax.vmap(partial(function, q)))(x)
+                return jax.vmap(jax.vmap(function))(_repeated(q, shape), x)
 
             # What a code needs on the way back is computed again there, and not kept for all.
             @jax.checkpoint
             def again(code: Array) -> Any:
-                # A method has the hash of its module, whose arrays have none; this has its own.
-                return function(code)
+                return function(q, code)
 
-            return jax.vmap(lambda group: jax.lax.map(again, group, batch_size=AT_ONCE))
+            return jax.vmap(lambda group: jax.lax.map(again, group, batch_size=AT_ONCE))(x)
 
         def draw(p: AbstractDistribution, key: PRNGKeyArray) -> Array:
             return self.draw(p, key, temperature)
 
-        codes = each(lambda k: q.drawn(k, draw) if isinstance(q, Cascade) else draw(q, k))(
-            jax.random.split(key, shape)
-        )
-        weigh = each(lambda code: log_weight(density, code))
+        def code(q: Any, key: PRNGKeyArray) -> Array:
+            return q.drawn(key, draw) if isinstance(q, Cascade) else draw(q, key)
+
+        codes = each(code, q, jax.random.split(key, shape))
+
+        def weigh(codes: Array) -> Any:
+            return each(log_weight, density, codes)
+
         s, more = weigh(codes)
         if self.doubly:
             # The values are the same again, and compiled code computes them once.
@@ -150,7 +157,7 @@ class Estimator:
         bound = log_mean_exp(s)
         if self.baseline is not None:
             gain = jax.lax.stop_gradient(bound[:, None] - self.baseline(s, bound, mean))
-            log_q = each(q.log_prob)(codes)
+            log_q = each(lambda q, z: q.log_prob(z), q, codes)
             # Zero in value; its gradient is that of the density the codes come from.
             bound = bound + jnp.sum(gain * (log_q - jax.lax.stop_gradient(log_q)), 1)
         return jnp.mean(bound), more
@@ -171,6 +178,22 @@ ESTIMATORS = {
 def log_mean_exp(s: Float[Array, "*shape samples"]) -> Float[Array, "*shape"]:
     """log (1/K) sum_k exp s_k over the last axis."""
     return jax.nn.logsumexp(s, axis=-1) - jnp.log(jnp.asarray(s.shape[-1], s.dtype))
+
+
+def _repeated(q: Any, shape: tuple[int, int]) -> Any:
+    """q for every code, as a product with ones.
+
+    The way back sums over codes; as a product that takes a fraction of the time of a plain sum.
+    """
+    ones = jnp.ones(shape)
+    return jax.tree.map(
+        lambda leaf: (
+            jnp.tensordot(ones.astype(leaf.dtype), leaf, 0)
+            if eqx.is_inexact_array(leaf)
+            else jnp.broadcast_to(leaf, (*shape, *jnp.shape(leaf)))
+        ),
+        q,
+    )
 
 
 @jax.custom_jvp

@@ -9,6 +9,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from ansatz.models.vae.estimator import Estimator, log_mean_exp
 from ansatz.models.vae.model import VAE
+from ansatz.models.vae.parts import Sums, parts, summed
 from ansatz.models.vae.price import price
 from ansatz.models.vae.view import known
 from ansatz.protocol.capabilities import Condition, Event
@@ -81,7 +82,9 @@ class NegativeBound(AbstractObjective):
         before = None if carry is None else carry.value()
         exactly = self.samples == 1 and not self.estimator.holds_density
 
-        def one(event: Event, condition: Condition, key: PRNGKeyArray) -> tuple[Array, ...]:
+        def one(
+            model: VAE, event: Event, condition: Condition, key: PRNGKeyArray
+        ) -> tuple[Array, ...]:
             key_encoder, key_codes, key_decoder = jax.random.split(key, 3)
             q = model.posterior(event, condition, key=key_encoder)
             known_price, drawn_price = price(
@@ -105,16 +108,25 @@ class NegativeBound(AbstractObjective):
             final = jnp.mean(log_mean_exp(fit - end * rest))
             return bound, final, jnp.mean(fit), jnp.mean(rest), known_price
 
+        def over(model: VAE, part: tuple[Any, ...]) -> Sums:
+            event, condition, key, weight = part
+            bound, final, fit, rest, terms = jax.vmap(one, (None, 0, 0, 0))(
+                model, event, condition, key
+            )
+            return weight @ bound, (weight @ final, weight @ fit, weight @ rest, weight @ terms)
+
         keys = jax.random.split(key, len(batch.weight))
-        bound, final, fit, rest, terms = jax.vmap(one)(batch.event, batch.condition, keys)
-        exact = batch.weight @ terms / batch.size
+        # What is known exactly may be charged for the batch, and is there for single codes only.
+        count = 1 if exactly else parts(len(keys), self.groups * self.samples)
+        bound, more = summed(over, model, (batch.event, batch.condition, keys, batch.weight), count)
+        bound, (final, fit, rest, exact) = jax.tree.map(lambda s: s / batch.size, (bound, more))
         charged = jnp.sum(jnp.maximum(exact, self.free_bits) if self.free_bits else exact)
-        loss = beta * charged - batch.mean(bound)
+        loss = beta * charged - bound
         metrics = {
-            "loss": end * charged - batch.mean(final),
-            "reconstruction": -batch.mean(fit),
-            "kl": batch.mean(rest) + jnp.sum(exact),
+            "loss": end * charged - final,
+            "reconstruction": -fit,
+            "kl": rest + jnp.sum(exact),
         }
         if carry is not None:
-            carry = carry.then(jax.lax.stop_gradient(batch.mean(bound)))
+            carry = carry.then(jax.lax.stop_gradient(bound))
         return loss, carry, metrics
