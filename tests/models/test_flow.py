@@ -191,6 +191,19 @@ def test_any_model_is_a_base(moons):
         recipe.build(Spec((2,)), jax.random.key(0), base=Chain(()))
 
 
+def test_a_flow_is_the_prior_of_a_vae():
+    spec = Spec((2,))
+    recipe = FlowRecipe(layers=1, hidden=(4,), preprocess=("none",)).resolve(spec)
+    prior = recipe.build(spec, jax.random.key(0))
+    events = np.random.default_rng(0).normal(size=(64, 3)).astype(np.float32)
+    more = {"latent": 2, "hidden": (4,), "epochs": 1, "batch": 32, "quiet": True}
+    run = ansatz.fit("vae", events, prior=prior, groups={"prior": {}}, **more)
+    assert isinstance(run.model.prior, Flow)
+    before, after = (m.bijection.bijections[0].shift for m in (prior, run.model.prior))
+    assert np.abs(after - before).max() > 0
+    assert np.isfinite(run.log_likelihood(events, samples=2)).all()
+
+
 def test_a_transformed_distribution_is_a_distribution():
     zero = jnp.zeros(2)
     net = quiet(MLP(1, (4,), 1, key=jax.random.key(0)))
