@@ -7,9 +7,10 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ansatz.data.read import read
-from ansatz.evaluate.anomaly import Anomalies, find_anomalies
+from ansatz.evaluate.anomaly import Anomalies, Errors, find_anomalies
 from ansatz.evaluate.estimate import weighted_mean
 from ansatz.protocol.figures import Curve, Curves, Figure, ImageGrid, Panel
+from ansatz.protocol.recipe import Spec
 from ansatz.report.anomaly import figures as of_anomalies
 from ansatz.runs.record import Record
 from ansatz.runs.run import Run
@@ -61,7 +62,8 @@ class NICEAnomalyStudy(Study):
         if not context.quick and MNIST.exists() and KMNIST.exists():
             run = _fit_for_minutes(context)
             found = _search(run, MNIST, KMNIST, RATE, context)
-            claims = published(run, found)
+            nats = in_unit_pixels(run.record.spec, found.normal.likelihood)
+            claims = published(nats, found.tests, len(run.history))
         else:
             settings = {**NICE, "hidden": (200,) * 3, "epochs": 40, "batch": 64}
             (run,) = context.fit("nice", "flow", "digits", validation=0.2, test=0.3, **settings)
@@ -69,7 +71,8 @@ class NICEAnomalyStudy(Study):
             (pca,) = context.fit("gaussian", "pca", "digits", validation=0.2, test=0.3, **whole)
             suspects = context.save("scrambled.npy", scrambled(context.seed))
             found = _search(run, "digits", suspects, DIGITS_RATE, context)
-            claims = expected(run, pca, found)
+            gain = found.normal.likelihood - pca.log_likelihood(found.normal.events)
+            claims = expected(gain, found.tests, len(found.calibration))
         shown = (*of_anomalies(found), samples(run, context.seed), learning(run))
         return Findings(claims, shown)
 
@@ -103,16 +106,14 @@ def _search(
     return find_anomalies(run, normal, suspect, rate=rate, seed=context.seed, watch=context.watch)
 
 
-def in_unit_pixels(run: Run, scores: np.ndarray) -> np.ndarray:
+def in_unit_pixels(spec: Spec, scores: np.ndarray) -> np.ndarray:
     """log p of pixels brought to [0, 1]: from 2⁸ grey levels, log 2⁸ more for each pixel."""
-    levels = run.record.spec.levels[0]
-    return scores + run.record.spec.size * np.log(levels)
+    return scores + spec.size * np.log(spec.levels[0])
 
 
-def published(run: Run, found: Anomalies) -> tuple[Claim, ...]:
-    """What is published of MNIST and KMNIST."""
-    nats = in_unit_pixels(run, found.normal.likelihood)
-    three_sigma, promised = found.tests[0], found.tests[1]
+def published(nats: np.ndarray, tests: tuple[Errors, ...], epochs: int) -> tuple[Claim, ...]:
+    """What is published of MNIST and KMNIST, beside log p of the test digits and the errors."""
+    three_sigma, promised = tests[0], tests[1]
     assert three_sigma.missed is not None
     exercise = "the published exercise with NICE on MNIST and KMNIST"
     chance = "that of the count of images, of Clopper and Pearson's interval"
@@ -120,7 +121,7 @@ def published(run: Run, found: Anomalies) -> tuple[Claim, ...]:
         Claim(
             name="log-likelihood",
             sentence=f"The mean of log p(x) over the {len(nats):,} test digits, as a density of "
-            f"pixels in [0, 1], is as published but for the {len(run.history)} epochs.",
+            f"pixels in [0, 1], is as published but for the {epochs} epochs.",
             expected=PUBLISHED["nats"],
             source="Dinh, Krueger and Bengio (2015), after 1500 epochs",
             measured=Measured(*weighted_mean(nats)),
@@ -160,12 +161,15 @@ def published(run: Run, found: Anomalies) -> tuple[Claim, ...]:
     )
 
 
-def expected(run: Run, gaussian: Run, found: Anomalies) -> tuple[Claim, ...]:
-    """What theory says of normal events and of any that are quite another thing."""
-    three_sigma, promised = found.tests[0], found.tests[1]
+def expected(gain: np.ndarray, tests: tuple[Errors, ...], m: int) -> tuple[Claim, ...]:
+    """What theory says of normal events and of any that are quite another thing.
+
+    `gain` is by how much the flow's log p exceeds a Gaussian's, and `m` says how many events set
+    the thresholds.
+    """
+    three_sigma, promised = tests[0], tests[1]
     assert three_sigma.missed is not None
-    n, m = len(found.normal.events), len(found.calibration)
-    gain = found.normal.likelihood - gaussian.log_likelihood(found.normal.events)
+    n = len(gain)
 
     def chance(rate: float) -> tuple[float, str]:
         return 3 * (rate * (1 - rate) * (1 / n + 1 / m)) ** 0.5, (
