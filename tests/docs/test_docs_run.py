@@ -24,6 +24,7 @@ NOT_RUN = {
     "slurm": "needs a cluster",
     "open-mpi": "needs mpirun",
     "study": "takes a minute; tests/studies carries it out",
+    "mnist": "needs images that do not come with the package",
     "processes": "several processes that wait for each other; tests/runs/test_devices.py has them",
 }
 """The blocks that are not run, and why."""

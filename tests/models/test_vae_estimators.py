@@ -15,7 +15,7 @@ from ansatz.distributions import Normal
 from ansatz.models.vae import VAERecipe
 from ansatz.models.vae import estimator as vae_estimator
 from ansatz.models.vae.estimator import ESTIMATORS
-from ansatz.models.vae.objective import Beta, NegativeBound, RunningMean
+from ansatz.models.vae.objective import Beta, Cooling, NegativeBound, RunningMean
 from ansatz.protocol.recipe import Spec
 from ansatz.protocol.source import Batch
 
@@ -168,7 +168,11 @@ def measured(case):
     model = MODELS[case.kind]
     value, gradient = exact(model, NODES[case.kind], case.samples)
     objective = NegativeBound(
-        Beta(1.0), ESTIMATORS[case.estimator], case.samples, case.groups, temperature=0.5
+        Beta(1.0),
+        ESTIMATORS[case.estimator],
+        case.samples,
+        case.groups,
+        temperature=Cooling(0.5, 0.5),
     )
     mean = None
     if objective.estimator.remembers:

@@ -241,6 +241,33 @@ def test_what_rested_goes_on_as_if_it_had_not(batch):
     )
 
 
+def test_a_schedule_is_over_when_its_group_stands_still_again(batch):
+    """A cosine over the group's own steps: as in a fit that is no longer than those."""
+    falling = Optimiser(optimiser="sgd", rate=0.1, momentum=0.0, schedule="cosine")
+    update = gradient(Squares(), (Group(falling, "lower", last=4),), steps=STEPS)
+    _, states = train(update, build(), batch)
+    short = gradient(Squares(), (Group(falling, "lower"),), steps=4)
+    _, expected = train(short, build(), batch)
+    np.testing.assert_allclose(
+        states.model.lower.weight[:4], expected.model.lower.weight[:4], rtol=1e-12
+    )
+
+
+class Counted(Squares):
+    """What is judged by the steps that were made."""
+
+    def __call__(self, model, batch, carry, step, key):
+        loss, carry, _ = super().__call__(model, batch, carry, step, key)
+        return loss, carry, {"steps": carry.astype(float)}
+
+
+def test_a_judge_sees_the_model_and_the_carry(batch):
+    update = gradient(Squares(), SGD, steps=STEPS, judge=Counted())
+    state, _ = update(update.initial(build()), batch, jnp.int32(0), jax.random.key(0))
+    assert update.evaluate(state, batch, jnp.int32(0), jax.random.key(0)) == {"steps": 2.0}
+    assert update.score == Score("loss")
+
+
 @pytest.mark.parametrize(
     ("groups", "words"),
     [

@@ -22,6 +22,8 @@ class Evaluate(Common):
     """Draws of the code for each event, where only a bound is known."""
     refine: int = 0
     """Steps by which the posterior of every event is improved, to see what the encoder misses."""
+    two_sample: bool = False
+    """Train a classifier to tell codes of events from codes that the prior draws."""
     seed: int = 0
     """Decides the draws."""
 
@@ -50,6 +52,7 @@ def run(words: list[str]) -> int:
             dataset,
             samples=found.samples,
             refine=found.refine,
+            two_sample=found.two_sample,
             seed=found.seed,
             watch=watch,
         )

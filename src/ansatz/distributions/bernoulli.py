@@ -35,7 +35,9 @@ class Bernoulli(AbstractElementwise):
         ones = jax.random.bernoulli(key, jax.nn.sigmoid(self.logits), mode="high")
         return ones.astype(self.logits.dtype)
 
-    def relaxed(self, key: PRNGKeyArray, temperature: float) -> Float[Array, "..."]:
+    def relaxed(
+        self, key: PRNGKeyArray, temperature: float | Float[Array, ""]
+    ) -> Float[Array, "..."]:
         """Numbers σ((l + λ)/T) between zero and one with logistic noise λ, which move with l.
 
         Rounded they are a sample, and as T falls to zero they are one (the binary Concrete

@@ -6,6 +6,7 @@ import numpy as np
 
 from ansatz.data.dataset import Dataset
 from ansatz.data.statistics import blocks
+from ansatz.evaluate.codes import code_measure
 from ansatz.evaluate.estimate import weighted_mean
 from ansatz.evaluate.watch import Watch, unseen
 from ansatz.protocol.capabilities import Bound, Codec, Density, Unnormalised
@@ -20,12 +21,14 @@ def judge(
     *,
     samples: int,
     refine: int = 0,
+    two_sample: bool = False,
     seed: int = 0,
     watch: Watch = unseen,
 ) -> list[Measure]:
     """All measures that this model has: log-likelihood, bound, reconstruction, its family's own.
 
-    With `refine` the posterior of every event is improved by so many steps, where there is one.
+    With `refine` the posterior of every event is improved by so many steps, where there is one;
+    with `two_sample` a classifier is trained to tell codes of events from those of the prior.
     """
     measures = []
     if refine and not isinstance(run.model, Bound):
@@ -46,6 +49,8 @@ def judge(
         measures += _normalisers(run, dataset, seed)
     if isinstance(run.model, Codec):
         measures += _reconstruction(run, dataset, seed, watch)
+    if two_sample:
+        measures.append(code_measure(run, dataset, seed=seed, watch=watch))
     return [*measures, *run.diagnose(dataset, refine=refine, seed=seed)]
 
 

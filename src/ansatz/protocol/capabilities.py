@@ -27,6 +27,14 @@ class Sampler(eqx.Module):
         """One event."""
 
 
+class Delegating(Sampler):
+    """Can leave the drawing to a sampler from outside this package."""
+
+    @abstractmethod
+    def drawn_by(self, sampler: Any) -> Sampler:
+        """The same distribution, its events drawn by another sampler."""
+
+
 class Likelihood(eqx.Module):
     """Knows something of log p(x | c)."""
 
@@ -139,6 +147,16 @@ class CodeSampler(eqx.Module):
     @abstractmethod
     def sample_code(self, key: PRNGKeyArray, condition: Condition = None) -> Float[Array, " code"]:
         """One code, to be decoded."""
+
+
+class Posterior(eqx.Module):
+    """Has a distribution of codes for every event, and not one code alone."""
+
+    @abstractmethod
+    def draw_code(
+        self, key: PRNGKeyArray, event: Event, condition: Condition = None
+    ) -> Float[Array, " code"]:
+        """One code, drawn for the event."""
 
 
 class Completer(eqx.Module):

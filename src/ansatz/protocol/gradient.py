@@ -65,12 +65,15 @@ class GradientUpdate(AbstractUpdate):
 
     With `average` = d > 0 the model that is validated and kept has the parameters'
     exponential average: weights d^(n - t) over the steps t = 1..n, normalised to sum to one.
+    Where learning is by a stand-in for what counts, a `judge` says what that is of held-out
+    events; the carry is the objective's.
     """
 
     objective: AbstractObjective
     groups: tuple[Group, ...] = eqx.field(static=True)
     steps: int = eqx.field(static=True)
     decay: float = eqx.field(static=True)
+    judge: AbstractObjective | None = None
 
     @property
     def score(self) -> Score | None:
@@ -105,7 +108,8 @@ class GradientUpdate(AbstractUpdate):
         memories = []
         for (group, optimiser, member), memory in zip(learners, state.optimisers, strict=True):
             own, others = eqx.partition(learning, member)
-            after, moved = self._follow(optimiser, own, eqx.filter(gradient, member), memory, step)
+            down = eqx.filter(gradient, member)
+            after, moved = self._follow(group, optimiser, own, down, memory, step)
             active = group.active(step)
             if active is not None:
                 after, moved = _where(active, (after, moved), (own, memory))
@@ -129,15 +133,26 @@ class GradientUpdate(AbstractUpdate):
         self, state: GradientState, batch: Batch, step: Step, key: PRNGKeyArray
     ) -> Metrics:
         model = eqx.nn.inference_mode(self.model(state))
-        return self.objective(model, batch, state.carry, step, key)[2]
+        judge = self.objective if self.judge is None else self.judge
+        return judge(model, batch, state.carry, step, key)[2]
 
     def _follow(
-        self, optimiser: Optimiser, own: PyTree, gradient: PyTree, memory: PyTree, step: Step
+        self,
+        group: Group,
+        optimiser: Optimiser,
+        own: PyTree,
+        gradient: PyTree,
+        memory: PyTree,
+        step: Step,
     ) -> tuple[PyTree, PyTree]:
-        """Parameters and optimiser memory after one step downhill."""
+        """Parameters and optimiser memory after one step downhill.
+
+        The schedule of a group that stands still again is over by then.
+        """
+        steps = self.steps if group.last is None else min(group.last, self.steps)
         # Optax mixes whole numbers with floats, which strict type promotion would refuse.
         with jax.numpy_dtype_promotion("standard"):
-            rate = optimiser.rate_at(self.steps)(step)
+            rate = optimiser.rate_at(steps)(step)
             direction, memory = optimiser.direction().update(gradient, memory, own)
         own = jax.tree.map(lambda p, d: p - jnp.asarray(rate, p.dtype) * d, own, direction)
         return own, memory
@@ -187,6 +202,7 @@ def gradient(
     *,
     steps: int,
     average: float = 0.0,
+    judge: AbstractObjective | None = None,
 ) -> GradientUpdate:
     """The update that makes `objective` small in `steps` steps.
 
@@ -201,7 +217,7 @@ def gradient(
         raise OptionError("Two groups hold the same part of the parameters; one must do.")
     if not 0 <= average < 1:
         raise OptionError(f"average must lie in [0, 1); it is {average}.")
-    return GradientUpdate(objective, groups, steps, average)
+    return GradientUpdate(objective, groups, steps, average, judge)
 
 
 def _penalty(weights: PyTree, optimiser: Optimiser, like: Float[Array, ""]) -> Float[Array, ""]:

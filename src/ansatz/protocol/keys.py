@@ -22,6 +22,7 @@ class Stream(IntEnum):
     VALIDATION = 3
     USE = 4
     START = 5
+    END = 6
 
 
 def stream(seed: int, which: Stream) -> PRNGKeyArray:

@@ -134,6 +134,17 @@ class Recipe(Settings, ABC):
     def check(self, model: Any, batch: Batch) -> None:
         """Refuse nets of the user's own that do not do on first events what the model needs."""
 
+    def conclude(self, model: Any, key: PRNGKeyArray) -> Any:
+        """The model with what can only be found once it has learnt: a normaliser, say.
+
+        Once, at the end of a fit, and not for compilation.
+        """
+        return model
+
+    def caveat(self, model: Any) -> str:
+        """What else is to be said of a log-likelihood of the model, to go on a sentence with."""
+        return ""
+
     def remarks(self, model: Any, spec: Spec) -> tuple[str, ...]:
         """What whoever fitted the model should be warned of, each in a sentence or two."""
         return ()

@@ -11,11 +11,13 @@ import equinox as eqx
 
 from ansatz.data.options import DataOptions
 from ansatz.protocol.errors import NonFiniteError
+from ansatz.protocol.keys import Stream, stream
 from ansatz.protocol.recipe import Recipe
 from ansatz.runs import prepare
 from ansatz.runs.ensemble import Ensemble
 from ansatz.runs.folder import RunFolder, check_free, create
 from ansatz.runs.interrupt import Interrupt
+from ansatz.runs.pipeline import Pipeline
 from ansatz.runs.progress import Watcher
 from ansatz.runs.record import Record, current_versions
 from ansatz.runs.run import Run
@@ -131,6 +133,8 @@ class _Book:
         runs = []
         for m, member in enumerate(self.fitting.members(state)):
             pipeline = self.fitting.result(member)
+            if finished:
+                pipeline = _concluded(pipeline, record.recipe, m)
             own = self.folders[m] if self.folders else None
             if own is not None and finished:
                 own.finish(pipeline, state.step)
@@ -180,6 +184,13 @@ def _train(
     if fitting.record.members == 1:
         return runs[0]
     return Ensemble(tuple(runs), None if folder is None else folder.path)
+
+
+def _concluded(pipeline: Pipeline, recipe: Recipe, member: int) -> Pipeline:
+    """The pipeline with a model that has all that can only be found at the end."""
+    key = stream(recipe.seed + member, Stream.END)
+    model = recipe.conclude(pipeline.model, key)
+    return eqx.tree_at(lambda p: p.model, pipeline, model)
 
 
 def _with_way_back(error: NonFiniteError, folders: list[RunFolder]) -> NonFiniteError:

@@ -66,6 +66,18 @@ def encode(pipeline: Pipeline, key: PRNGKeyArray, row: Array | None, event: Arra
     return pipeline.model.encode(prepared, pipeline.given(row))
 
 
+def draw_code(pipeline: Pipeline, key: PRNGKeyArray, row: Array | None, event: Array) -> Array:
+    """A code drawn for a raw event."""
+    key_event, key_code = jax.random.split(key)
+    prepared, _ = pipeline.preprocessing.forward(event, key_event)
+    return pipeline.model.draw_code(key_code, prepared, pipeline.given(row))
+
+
+def sample_code(pipeline: Pipeline, key: PRNGKeyArray, row: Array | None) -> Array:
+    """A code that belongs to no event."""
+    return pipeline.model.sample_code(key, pipeline.given(row))
+
+
 def reconstruct(pipeline: Pipeline, key: PRNGKeyArray, row: Array | None, event: Array) -> Array:
     """A raw event as its own code expects it."""
     return decode(pipeline, key, row, encode(pipeline, key, row, event))

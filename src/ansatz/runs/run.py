@@ -22,8 +22,10 @@ from ansatz.protocol.capabilities import (
     Codec,
     CodeSampler,
     Completer,
+    Delegating,
     Density,
     Evidence,
+    Posterior,
     Sampler,
     Unnormalised,
     capabilities,
@@ -58,6 +60,9 @@ class Run:
     finished: bool = True
     known: Normalisers = field(default_factory=dict, repr=False)
     """log Z under the conditions met so far, of a model that knows its density but for that."""
+
+    outside: bool = False
+    """Whether events are drawn by a sampler from outside, which nothing compiles."""
 
     @property
     def model(self) -> Any:
@@ -166,8 +171,16 @@ class Run:
             some = None
             if rows is not None:
                 some = jnp.asarray(rows[np.minimum(np.asarray(places), n - 1)], self._dtype)
-            events = np.asarray(over(each, self.pipeline, key, places, some))[: n - start]
+            with jax.disable_jit(self.outside):
+                events = np.asarray(over(each, self.pipeline, key, places, some))[: n - start]
             yield events if mean else self._as_raw(events)
+
+    def drawn_by(self, sampler: Any) -> "Run":
+        """The same run, its events drawn by a sampler from outside, such as a `Device`."""
+        self._need(Delegating, "be sampled by another sampler")
+        model = self.model.drawn_by(sampler)
+        pipeline = eqx.tree_at(lambda p: p.model, self.pipeline, model)
+        return replace(self, pipeline=pipeline, outside=True)
 
     def log_likelihood(self, data: Any, *, samples: int = 100, seed: int = 0) -> np.ndarray:
         """log p of every event in nats: exact where the model knows it, else a lower bound.
@@ -257,6 +270,7 @@ class Run:
             kind = "evidence lower bound"
         else:
             kind = f"importance-weighted lower bound, K = {samples}"
+        kind += self.record.recipe.caveat(self.model)
         if steps.binarises:
             return f"{kind}; probability of pixels binarised afresh"
         if steps.thresholds:
@@ -275,6 +289,18 @@ class Run:
         """The same, a batch at a time."""
         self._need(Codec, "encode")
         return self._map(through.encode, data, seed)
+
+    def codes_and_prior(self, data: Any, *, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+        """A code drawn for every event, and one of the prior under the same condition."""
+        self._need(CodeSampler, "sample codes")
+        self._need(Posterior, "draw codes of an event")
+        dataset = self.read(data)
+        drawn = np.concatenate(list(self._map(through.draw_code, dataset, seed)))
+        rows = self._dataset_rows(dataset)
+        given = None if rows is None else jnp.asarray(rows, self._dtype)
+        key = jax.random.fold_in(stream(seed, Stream.USE), len(dataset))
+        places = jnp.arange(len(dataset))
+        return drawn, np.asarray(over(through.sample_code, self.pipeline, key, places, given))
 
     def decode(
         self, codes: np.ndarray, *, condition: Sequence[str] | np.ndarray | None = None

@@ -9,9 +9,11 @@ import pytest
 from machines import Enumerated
 
 import ansatz
+from ansatz.cli.main import run as command
 from ansatz.evaluate.judge import judge
 from ansatz.models.boltzmann import BoltzmannRecipe, RBMRecipe, normaliser
 from ansatz.models.boltzmann.classes import log_classes
+from ansatz.models.boltzmann.device import Device
 from ansatz.models.boltzmann.placement import place
 from ansatz.protocol.errors import OptionError
 from ansatz.protocol.recipe import Spec
@@ -146,6 +148,22 @@ def test_a_conditional_machine_scores_samples_and_classifies(conditional, events
     # Means of 2000 bits, with chains that forget in a few sweeps of forty.
     sigma = np.sqrt(p @ whole * (1 - p @ whole) / 2000) + 1e-3
     assert (np.abs(drawn.mean(0) - p @ whole) < 5 * sigma).all()
+
+
+def test_a_device_draws_the_events_of_a_run(conditional, events, tmp_path):
+    pytest.importorskip("dwave.samplers", reason="pip install 'ansatz-learn[ocean]'")
+    drawn = conditional.drawn_by(Device()).sample(2000, condition=["condition=1"])
+    whole = np.array(list(np.ndindex(*(2,) * 6)))
+    log_p = joint(conditional.model)(np.column_stack([whole, np.tile([0, 1], (64, 1))]))
+    means = np.exp(log_p - np.logaddexp.reduce(log_p)) @ whole
+    sigma = np.sqrt(means * (1 - means) / 2000) + 1e-3
+    assert (np.abs(drawn.mean(0) - means) < 5 * sigma).all()
+    with pytest.raises(OptionError, match="cannot be sampled by another sampler"):
+        replace(conditional, pipeline=replace(conditional.pipeline, model=None)).drawn_by(Device())
+    folder = tmp_path / "run"
+    ansatz.fit("rbm", events[0], hidden=2, epochs=1, sweeps=5, quiet=True, out=folder)
+    assert command(["sample", str(folder), "-n", "7", "--sampler", "annealer", "--quiet"]) == 0
+    assert np.load(folder / "samples.npy").shape == (7, 6)
 
 
 def test_learning_reaches_what_the_data_allow(events):

@@ -1,6 +1,8 @@
 """Boltzmann machines on any graph."""
 
 from ansatz.models.boltzmann.abstract import AbstractMachine
+from ansatz.models.boltzmann.deep import DeepMachine
+from ansatz.models.boltzmann.deep_recipe import DeepRecipe
 from ansatz.models.boltzmann.general import BoltzmannRecipe
 from ansatz.models.boltzmann.graph import Graph
 from ansatz.models.boltzmann.machine import BoltzmannMachine
@@ -12,6 +14,8 @@ __all__ = [
     "AbstractMachine",
     "BoltzmannMachine",
     "BoltzmannRecipe",
+    "DeepMachine",
+    "DeepRecipe",
     "Graph",
     "RBMRecipe",
     "RestrictedMachine",

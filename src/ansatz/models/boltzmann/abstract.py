@@ -16,6 +16,7 @@ from ansatz.models.boltzmann.kernel import AbstractKernel, Beta, State, run
 from ansatz.models.boltzmann.units import VALUES, Units
 from ansatz.protocol.capabilities import (
     Condition,
+    Delegating,
     LogZ,
     Measure,
     Sampler,
@@ -25,7 +26,7 @@ from ansatz.protocol.capabilities import (
 from ansatz.protocol.errors import DataError
 
 
-class AbstractMachine(Sampler, Unnormalised):
+class AbstractMachine(Delegating, Unnormalised):
     """p(s) ∝ exp(-beta E(s)) over units of two values, of which events show the visible ones.
 
     A state is a column of an array (node, chain). Functions of many chains take such arrays;
@@ -173,7 +174,26 @@ class AbstractMachine(Sampler, Unnormalised):
 
         A condition is clamped; without one, units that show it are drawn too.
         """
-        return self.events(_one_chain(self, key, condition))[0]
+        return self.events(one_chain(self, key, condition))[0]
+
+    def chains(
+        self, key: PRNGKeyArray, count: int, given: Float[Array, "condition chain"] | None
+    ) -> State:
+        """Chains after `sweeps` sweeps from a random start, each with what it is given."""
+        key_start, key_run = jax.random.split(key)
+        state = self.start(key_start, count, jnp.zeros(self.nodes, self.dtype))
+        if given is not None:
+            values = self.upped(given).astype(self.dtype)
+            state = state.at[np.asarray(self.given, int)].set(values)
+        kernel = self.kernel(() if given is None else self.given)
+        laid = run(kernel, kernel.lay(state), key_run, self.sweeps)
+        return kernel.restore(laid)
+
+    def drawn_by(self, sampler: Any) -> Sampler:
+        """The same machine, its events drawn by a `Device`."""
+        from ansatz.models.boltzmann.drawn import DrawnMachine
+
+        return DrawnMachine(self, sampler)
 
     def shown(self, values: Float[Array, "visible chain"]) -> State:
         """A state of these visible units, and hidden ones at zero."""
@@ -232,15 +252,16 @@ def clamped_nodes(
 
 
 @jax.custom_batching.custom_vmap
-def _one_chain(machine: AbstractMachine, key: PRNGKeyArray, condition: Condition) -> State:
-    return _chains(machine, key, 1, None if condition is None else condition[:, None])
+def one_chain(model: Any, key: PRNGKeyArray, condition: Condition) -> State:
+    """One chain of a model that has `chains(key, count, given)`; vmapped, many of one state."""
+    return model.chains(key, 1, None if condition is None else condition[:, None])
 
 
-@_one_chain.def_vmap
+@one_chain.def_vmap
 def _many_chains(
     size: int,
     batched: Sequence[Any],
-    machine: AbstractMachine,
+    model: Any,
     keys: Shaped[Array, "..."],
     conditions: Float[Array, "..."] | None,
 ) -> tuple[Float[Array, "event node 1"], bool]:
@@ -248,33 +269,16 @@ def _many_chains(
 
     Their noise is one stream, that of the first key.
     """
-    machines, many, each = batched
-    if not many or any(jax.tree.leaves(machines)):
+    models, many, each = batched
+    if not many or any(jax.tree.leaves(models)):
         axes = jax.tree.map(lambda own: 0 if own else None, tuple(batched))
 
-        def alone(m: AbstractMachine, k: PRNGKeyArray, c: Condition) -> State:
-            return _chains(m, k, 1, None if c is None else c[:, None])
+        def alone(m: Any, k: PRNGKeyArray, c: Condition) -> State:
+            return m.chains(k, 1, None if c is None else c[:, None])
 
-        return jax.vmap(alone, in_axes=axes)(machine, keys, conditions), True
+        return jax.vmap(alone, in_axes=axes)(model, keys, conditions), True
     given = None
     if conditions is not None:
         alike = (len(conditions), size)
         given = conditions.T if each else jnp.broadcast_to(conditions[:, None], alike)
-    return _chains(machine, keys[0], size, given).T[:, :, None], True
-
-
-def _chains(
-    machine: AbstractMachine,
-    key: PRNGKeyArray,
-    chains: int,
-    given: Float[Array, "condition chain"] | None,
-) -> State:
-    """Chains after the machine's sweeps from a random start, each with what it is given."""
-    key_start, key_run = jax.random.split(key)
-    state = machine.start(key_start, chains, jnp.zeros(machine.nodes, machine.dtype))
-    if given is not None:
-        values = machine.upped(given).astype(machine.dtype)
-        state = state.at[np.asarray(machine.given, int)].set(values)
-    kernel = machine.kernel(() if given is None else machine.given)
-    laid = run(kernel, kernel.lay(state), key_run, machine.sweeps)
-    return kernel.restore(laid)
+    return model.chains(keys[0], size, given).T[:, :, None], True

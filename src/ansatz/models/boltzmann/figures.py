@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import PRNGKeyArray
 
 from ansatz.models.boltzmann.abstract import AbstractMachine
 from ansatz.models.boltzmann.diagnostics import autocorrelation, mixing
@@ -33,11 +34,15 @@ MOST_ROWS = 16
 
 def figures(model: AbstractMachine, subject: Subject) -> tuple[Figure, ...]:
     """Weights as patterns, energies of data and samples, and how fast chains forget."""
-    key = jax.random.key(0)
+    chains = recorded(model, jax.random.key(0))
+    return (*weight_figures(model, subject), *_energies(model, subject, chains), memory(chains))
+
+
+def recorded(model: AbstractMachine, key: PRNGKeyArray) -> Draws:
+    """Chains of a machine, sweep by sweep after those that a sample takes."""
     key_start, key_draws = jax.random.split(key)
     state = start(key_start, model, CHAINS)
-    chains = draw(key_draws, model, state, DRAWS, burn=model.sweeps)
-    return (*_weights(model, subject), *_energies(model, subject, chains), _memory(chains))
+    return draw(key_draws, model, state, DRAWS, burn=model.sweeps)
 
 
 def couplings(model: AbstractMachine) -> tuple[tuple[str, ...], np.ndarray]:
@@ -63,7 +68,8 @@ def couplings(model: AbstractMachine) -> tuple[tuple[str, ...], np.ndarray]:
     return tuple(labels[k] for k in order), weights[order]
 
 
-def _weights(model: AbstractMachine, subject: Subject) -> list[Figure]:
+def weight_figures(model: AbstractMachine, subject: Subject) -> list[Figure]:
+    """The weights of units as patterns of an event, or as a matrix."""
     labels, weights = couplings(model)
     name, title = "weights", "What units are coupled to"
     strongest = "hidden unit, the strongest first" if labels[0][0] == "h" else "unit"
@@ -136,7 +142,8 @@ def _energies(model: AbstractMachine, subject: Subject, chains: Draws) -> list[F
     ]
 
 
-def _memory(chains: Draws) -> Curves:
+def memory(chains: Draws) -> Curves:
+    """How fast chains forget."""
     energies = np.asarray(chains.energies, float)
     rho = autocorrelation(energies)[: DRAWS // 2]
     found = mixing(energies)

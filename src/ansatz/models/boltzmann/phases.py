@@ -15,6 +15,7 @@ import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from ansatz.models.boltzmann.abstract import AbstractMachine
+from ansatz.models.boltzmann.device import Device
 from ansatz.models.boltzmann.exact import log_z_enumerated
 from ansatz.models.boltzmann.kernel import AbstractKernel, Laid, State, run
 from ansatz.models.boltzmann.tempering import temper
@@ -82,6 +83,11 @@ def hidden_drawn(machine: AbstractMachine, shown: Shown, sweeps: int, key: PRNGK
 
 class AbstractFreePhase(eqx.Module):
     """How the mean of dE/dθ in the machine itself is found."""
+
+    @property
+    def count(self) -> int:
+        """How many of the chains that live from step to step are the machine's own: the last."""
+        return 0
 
     @abstractmethod
     def initial(self, machine: AbstractMachine) -> Chains:
@@ -151,6 +157,10 @@ class Persistent(AbstractFreePhase):
     sweeps: int = eqx.field(static=True)
     chains: int = eqx.field(static=True)
 
+    @property
+    def count(self) -> int:
+        return self.chains
+
     def initial(self, machine: AbstractMachine) -> Chains:
         return _fresh(machine, self.chains)
 
@@ -178,6 +188,10 @@ class Tempered(AbstractFreePhase):
     chains: int = eqx.field(static=True)
     betas: tuple[float, ...] = eqx.field(static=True)
 
+    @property
+    def count(self) -> int:
+        return self.chains
+
     def initial(self, machine: AbstractMachine) -> Chains:
         return _fresh(machine, self.chains * len(self.betas))
 
@@ -194,6 +208,30 @@ class Tempered(AbstractFreePhase):
         kernel = machine.kernel()
         cold = kernel.lay(found.states[0])
         return _free(machine, kernel, cold, _alike(weights, self.chains)), found.last
+
+
+class Delegated(AbstractFreePhase):
+    """States that a device draws, afresh in each step or, where it can, from those before."""
+
+    device: Device = eqx.field(static=True)
+    chains: int = eqx.field(static=True)
+    sweeps: int = eqx.field(static=True)
+
+    def initial(self, machine: AbstractMachine) -> Chains:
+        return _fresh(machine, self.chains)
+
+    def __call__(
+        self,
+        machine: AbstractMachine,
+        shown: Shown,
+        weights: Float[Array, " event"],
+        chains: Chains,
+        key: PRNGKeyArray,
+    ) -> tuple[Phase, Chains]:
+        assert chains is not None
+        states = self.device.states(key, machine, chains, self.sweeps)
+        kernel = machine.kernel()
+        return _free(machine, kernel, kernel.lay(states), _alike(weights, self.chains)), states
 
 
 def _fresh(machine: AbstractMachine, chains: int) -> State:

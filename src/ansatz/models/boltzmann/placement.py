@@ -27,7 +27,7 @@ def place(
     spread: those of one colour, which no edge joins, then those of the next.
     """
     size = visible + hidden
-    graph = _listed(edges, size) if edges else named(name or f"complete:{size}")
+    graph = listed(edges, size) if edges else named(name or f"complete:{size}")
     if graph.nodes < size:
         raise OptionError(
             f"The graph {name!r} has {graph.nodes} nodes, and {visible} visible and {hidden} "
@@ -50,8 +50,8 @@ def _by_colour(graph: Graph, hidden: int) -> np.ndarray:
     return np.concatenate(blocks)[::-1]
 
 
-def _listed(edges: tuple[str, ...], nodes: int) -> Graph:
-    """The graph of edges such as '0-1'."""
+def listed(edges: tuple[str, ...], nodes: int) -> Graph:
+    """The graph of edges such as '0-1', of so many nodes at least."""
     for edge in edges:
         if not re.fullmatch(r"\d+-\d+", edge):
             raise OptionError(f"An edge is written as the two nodes it joins, 0-1, not {edge!r}.")

@@ -7,20 +7,12 @@ from typing import Any, ClassVar, Literal
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from ansatz.models.boltzmann.abstract import AbstractMachine
+from ansatz.models.boltzmann.chains import ChainSettings
 from ansatz.models.boltzmann.figures import figures
 from ansatz.models.boltzmann.objective import NegativeLogLikelihood, shown
-from ansatz.models.boltzmann.phases import (
-    AbstractFreePhase,
-    Contrastive,
-    Exact,
-    Persistent,
-    Tempered,
-    summable,
-)
 from ansatz.models.boltzmann.units import Units, span
 from ansatz.models.boltzmann.update import MachineUpdate, watchable
 from ansatz.protocol.errors import OptionError
@@ -30,41 +22,19 @@ from ansatz.protocol.optimiser import Optimiser
 from ansatz.protocol.recipe import Recipe, Spec
 from ansatz.protocol.source import Batch
 from ansatz.protocol.subject import Subject
-
-FEW_STATES = 2**18
-"""States times units that are enumerated in every step."""
-
-_LEAST = {"gibbs": 1, "chains": 1, "rungs": 2, "clamped": 1, "sweeps": 1}
+from ansatz.protocol.update import AbstractUpdate
 
 
 @dataclass(frozen=True, kw_only=True)
-class MachineRecipe(Optimiser, Recipe):
+class MachineRecipe(ChainSettings, Optimiser, Recipe):
     """How a Boltzmann machine learns."""
 
     family: ClassVar[type[eqx.Module]] = AbstractMachine
 
     units: Literal["auto", "binary", "spin"] = "auto"
     """The two values of a unit: 0 and 1, or −1 and +1; 'auto' takes those of the data."""
-    method: Literal["auto", "exact", "cd", "pcd", "tempered"] = "auto"
-    """Where the free phase comes from: all states; chains of a few sweeps from the data
-    (contrastive divergence); chains that go on from step to step (persistent); or such chains
-    at several temperatures. 'auto' is exact for small machines and persistent for others."""
-    gibbs: int = 1
-    """Sweeps of the chains in each step."""
-    chains: int = 128
-    """Persistent chains, at each temperature."""
-    rungs: int = 8
-    """Temperatures of 'tempered'."""
-    hottest: float = 0.2
-    """The lowest inverse temperature of 'tempered'; the highest is 1."""
-    slope: Literal["centred", "plain"] = "centred"
-    """Whether units are measured from their means while learning."""
     clamped: int = 10
     """Sweeps of the hidden units under an event, where they are coupled and too many to sum."""
-    spread: float = 0.01
-    """Standard deviation of the first weights."""
-    sweeps: int = 1000
-    """Sweeps from a random start before a sample is taken."""
     average: float = 0.0
     """Decay of the parameters' running average, which is then what is kept; 0 for none."""
     optimiser: Literal["adam", "adamw", "sgd", "rmsprop", "lion"] = "sgd"
@@ -75,16 +45,9 @@ class MachineRecipe(Optimiser, Recipe):
     def __post_init__(self) -> None:
         Recipe.__post_init__(self)
         Optimiser.__post_init__(self)
-        for name, least in _LEAST.items():
-            if getattr(self, name) < least:
-                raise OptionError(f"{name} must be at least {least}; it is {getattr(self, name)}.")
-        if not 0 <= self.hottest < 1:
-            raise OptionError(f"hottest must lie in [0, 1); it is {self.hottest}.")
-        if self.spread < 0:
-            raise OptionError(f"spread must not be negative; it is {self.spread}.")
-        if self.method == "tempered" and self.gibbs < 2:
-            # Rungs swap in turn, the even pairs and then the odd ones.
-            raise OptionError("'tempered' needs at least two sweeps in a step: --gibbs 2.")
+        ChainSettings.__post_init__(self)
+        if self.clamped < 1:
+            raise OptionError(f"clamped must be at least 1; it is {self.clamped}.")
 
     def resolve(self, spec: Spec) -> "MachineRecipe":
         if any(classes == 0 for classes in spec.classes):
@@ -94,25 +57,17 @@ class MachineRecipe(Optimiser, Recipe):
         units = self._units(spec)
         resolved = replace(self, units=units, preprocess=self._steps(spec, units))
         machine = resolved._example(spec)
-        if resolved.method == "exact" and not _enumerable(machine):
-            raise OptionError(
-                f"The exact gradient enumerates {machine.exact_kernel().enumerated} units in every "
-                "step, which is too many: choose --method pcd."
-            )
-        if resolved.method == "auto":
-            few = summable(machine) and _states(machine) <= FEW_STATES
-            return replace(resolved, method="exact" if few else "pcd")
-        return resolved
+        return replace(resolved, method=resolved.chosen(machine))
 
     def initialise(self, model: Any, batch: Batch, key: PRNGKeyArray) -> Any:
         """Start at independent visible units with the means of the events."""
         seen = shown(model, batch)
         return self._begun(model, first_bias(model, seen, batch.weight))
 
-    def update(self, spec: Spec) -> MachineUpdate:
+    def update(self, spec: Spec) -> AbstractUpdate:
         machine = self._example(spec)
         objective = NegativeLogLikelihood(
-            self._free(), self.slope == "centred", self.clamped, self.l1, self.l2
+            self.free_phase(self.clamped), self.slope == "centred", self.clamped, self.l1, self.l2
         )
         common = {field.name: getattr(self, field.name) for field in fields(Optimiser)}
         # The objective has the penalty, for the weights of a graph are a row, as biases are.
@@ -137,16 +92,6 @@ class MachineRecipe(Optimiser, Recipe):
     def _fixed(self) -> tuple[Group, ...]:
         """Parameters that do not learn."""
         return ()
-
-    def _free(self) -> AbstractFreePhase:
-        if self.method == "cd":
-            return Contrastive(self.gibbs, self.clamped)
-        if self.method == "pcd":
-            return Persistent(self.gibbs, self.chains)
-        if self.method == "tempered":
-            betas = np.linspace(self.hottest, 1, self.rungs)
-            return Tempered(self.gibbs, self.chains, tuple(betas.tolist()))
-        return Exact()
 
     def _units(self, spec: Spec) -> Units:
         if self.units != "auto":
@@ -201,11 +146,3 @@ def first_bias(
     least = 1 / (total + 2)
     up = jnp.clip(up, least, 1 - least)
     return jnp.log(up / (1 - up)) / span(machine.units)
-
-
-def _states(machine: AbstractMachine) -> int:
-    return machine.nodes * 2 ** machine.exact_kernel().enumerated
-
-
-def _enumerable(machine: AbstractMachine) -> bool:
-    return summable(machine) and watchable(machine)

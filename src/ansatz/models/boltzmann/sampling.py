@@ -1,7 +1,7 @@
 """Markov chains of a machine: run, recorded, annealed. The caller keeps their states.
 
 A state is an array (node, chain). Clamped nodes keep the values that the state has for them,
-each chain its own.
+each chain its own. A sampler of D-Wave's Ocean may take the place of our own.
 """
 
 from collections.abc import Sequence
@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from ansatz.models.boltzmann.abstract import AbstractMachine, clamped_nodes
+from ansatz.models.boltzmann.device import Device
 from ansatz.models.boltzmann.diagnostics import Mixing, mixing
 from ansatz.models.boltzmann.kernel import AbstractKernel, Beta, Laid, Rule, State, run
 from ansatz.protocol.errors import OptionError
@@ -32,8 +33,16 @@ def sample(
     beta: Beta = 1.0,
     clamped: Sequence[int] = (),
     rule: Rule = "gibbs",
+    device: Device | None = None,
 ) -> State:
-    """The chains after so many sweeps at inverse temperature `beta`, one or one for each chain."""
+    """The chains after so many sweeps at inverse temperature `beta`, one or one for each chain.
+
+    With a `device` they are what that gives in their place, at one temperature.
+    """
+    if device is not None:
+        if rule != "gibbs" or np.ndim(beta):
+            raise OptionError("A device has a rule of its own, and one temperature for all chains.")
+        return device.states(key, machine, state, int(sweeps), beta=float(beta), clamped=clamped)
     kernel = machine.kernel(clamped_nodes(clamped, machine.nodes))
     return _run(key, kernel, state, jnp.asarray(sweeps), jnp.asarray(beta, state.dtype), rule)
 

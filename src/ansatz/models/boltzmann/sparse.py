@@ -6,7 +6,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int, Int8, PRNGKeyArray
+from jaxtyping import Array, Float, Int, Int8, PRNGKeyArray, Shaped
 
 from ansatz.models.boltzmann.graph import Graph
 from ansatz.models.boltzmann.kernel import (
@@ -23,8 +23,9 @@ from ansatz.models.boltzmann.terms import Terms
 from ansatz.models.boltzmann.units import Units, log_states, valued
 
 Block: TypeAlias = Float[Array, "block chain"]
-Arrays: TypeAlias = tuple[Int8[Array, "_ chain"], ...]
-"""The states of a block, or of several, in each; a byte a unit, to move little memory."""
+Arrays: TypeAlias = tuple[Shaped[Array, "_ chain"], ...]
+"""The states of a block, or of several, in each; a byte a unit, to move little memory, unless they
+lie between the two values."""
 
 
 class SparseKernel(AbstractKernel):
@@ -64,7 +65,11 @@ class SparseKernel(AbstractKernel):
         )
 
     def lay(self, state: State) -> Arrays:
-        ordered = state[self.layout.order].astype(jnp.int8)
+        return self.between(state.astype(jnp.int8))
+
+    def between(self, state: Shaped[Array, "node chain"]) -> Arrays:
+        """The same of units that may lie between their values: they have pulls, and energies."""
+        ordered = state[self.layout.order]
         return tuple(ordered[start:stop] for start, stop in self.layout.arrays)
 
     def restore(self, laid: Arrays) -> State:
@@ -146,13 +151,13 @@ class SparseKernel(AbstractKernel):
                 total += weight[:, k, None] * source[pull.place[:, k]].astype(weight.dtype)
         return total
 
-    def _get(self, laid: Arrays, block: int) -> Int8[Array, "block chain"]:
+    def _get(self, laid: Arrays, block: int) -> Shaped[Array, "block chain"]:
         array = self.layout.array_of(block)
         shift = self.layout.arrays[array][0]
         start, stop = self.layout.blocks[block]
         return laid[array][start - shift : stop - shift]
 
-    def _put(self, laid: Arrays, block: int, new: Int8[Array, "block chain"]) -> Arrays:
+    def _put(self, laid: Arrays, block: int, new: Shaped[Array, "block chain"]) -> Arrays:
         array = self.layout.array_of(block)
         shift = self.layout.arrays[array][0]
         start, stop = self.layout.blocks[block]

@@ -36,8 +36,8 @@ def bound_figures(model: VAE, batch: Batch, order: np.ndarray) -> list[Figure]:
     more = jax.tree.map(lambda leaf: leaf[:MOST_COMPARED] if leaf.ndim else leaf, batch)
     key = jax.random.key(0)
     return [
-        _bound(np.asarray(log_weights(model, few, key))),
-        _costs(model, more, key),
+        bound_figure(np.asarray(log_weights(model, few, key))),
+        cost_figure(model, more, key),
         _codes(model, more, order[:MOST_HISTOGRAMS], key),
     ]
 
@@ -74,7 +74,7 @@ def bounds(log_weights: Float[np.ndarray, "batch draws"]) -> tuple[np.ndarray, n
     return values, effective
 
 
-def _bound(log_weights: np.ndarray) -> Figure:
+def bound_figure(log_weights: np.ndarray) -> Figure:
     values, effective = bounds(log_weights)
     return Curves(
         name="bound",
@@ -97,7 +97,7 @@ def _bound(log_weights: np.ndarray) -> Figure:
     )
 
 
-def _costs(model: VAE, batch: Batch, key: PRNGKeyArray) -> Figure:
+def cost_figure(model: VAE, batch: Batch, key: PRNGKeyArray) -> Figure:
     found = {name: np.asarray(values) for name, values in spent(model, batch, key).items()}
     rate, distortion = found["rate"], found["distortion"]
     return Scatter(

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from ansatz.distributions import AbstractDistribution, Bernoulli, Normal, kl_terms
-from ansatz.models.vae.cascade import Cascade
+from ansatz.models.vae.cascade import AbstractCascade
 from ansatz.models.vae.model import VAE
 from ansatz.models.vae.refine import refined
 from ansatz.models.vae.view import known
@@ -44,10 +44,10 @@ def diagnose(model: VAE, batch: Batch, key: PRNGKeyArray, refine: int) -> tuple[
     if count == 0:
         used += f"; {COLLAPSE}"
     measures = [
-        _mean("rate", found["rate"], batch, "KL(q(z | x) || p(z)), the price of a code"),
-        _mean("distortion", found["distortion"], batch, "-log p(x | z) at codes of the event"),
-        _mean("information in codes", found["information"], batch, f"I(x; z) under q{full}"),
-        _mean(
+        mean_over("rate", found["rate"], batch, "KL(q(z | x) || p(z)), the price of a code"),
+        mean_over("distortion", found["distortion"], batch, "-log p(x | z) at codes of the event"),
+        mean_over("information in codes", found["information"], batch, f"I(x; z) under q{full}"),
+        mean_over(
             "aggregate posterior to prior",
             found["rate"] - found["information"],
             batch,
@@ -60,14 +60,14 @@ def diagnose(model: VAE, batch: Batch, key: PRNGKeyArray, refine: int) -> tuple[
         few = jax.tree.map(lambda leaf: leaf[:MOST_REFINED] if leaf.ndim else leaf, batch)
         plain, better, log_p = gaps(model, few, key_refine, refine)
         measures += [
-            _mean(
+            mean_over(
                 "amortisation gap",
                 better - plain,
                 few,
                 f"the evidence lower bound's gain by {refine} steps on each event's own posterior; "
                 "a wider encoder can win it",
             ),
-            _mean(
+            mean_over(
                 "approximation gap",
                 log_p - better,
                 few,
@@ -78,7 +78,7 @@ def diagnose(model: VAE, batch: Batch, key: PRNGKeyArray, refine: int) -> tuple[
     return tuple(measures)
 
 
-def _mean(name: str, values: Array, batch: Batch, what: str) -> Measure:
+def mean_over(name: str, values: Array, batch: Batch, what: str) -> Measure:
     v, w = np.asarray(values, np.float64), np.asarray(batch.weight, np.float64)
     mean = float(np.sum(w * v) / np.sum(w))
     error = float(np.sqrt(np.sum((w * (v - mean)) ** 2)) / abs(np.sum(w)))
@@ -91,7 +91,7 @@ def spent(model: VAE, batch: Batch, key: PRNGKeyArray) -> dict[str, Float[Array,
 
     The information is log q(z | x) - log q(z) with q(z) the mean of q(z | x_j) over the batch
     (Hoffman and Johnson, 2016). What lies above the first layer is drawn from it alone, and adds
-    nothing.
+    nothing; of a hierarchy it is the information in the first level.
     """
     keys = jax.random.split(key, len(batch.weight))
 
@@ -100,7 +100,8 @@ def spent(model: VAE, batch: Batch, key: PRNGKeyArray) -> dict[str, Float[Array,
         code, log_q = q.sample_and_log_prob(key)
         rate = log_q - model.code_prior(condition).log_prob(code)
         fit = model.likelihood(code, condition).log_prob(*known(event))
-        return (q.first if isinstance(q, Cascade) else q), code[: model.read], rate, fit
+        first = q.layers(code)[0][0] if isinstance(q, AbstractCascade) else q
+        return first, code[: first.shape[0]], rate, fit
 
     q, codes, rate, fit = jax.vmap(one)(batch.event, batch.condition, keys)
 
@@ -175,7 +176,7 @@ def kl_per_latent(model: VAE, batch: Batch) -> Float[Array, " code"]:
 
 def _given(p: Any, code: Array) -> list[Any]:
     """The distribution of each stochastic layer."""
-    return [layer for layer, _ in p.layers(code)] if isinstance(p, Cascade) else [p]
+    return [layer for layer, _ in p.layers(code)] if isinstance(p, AbstractCascade) else [p]
 
 
 def _terms(q: AbstractDistribution, p: Any, mean: Array, variance: Array) -> Array:

@@ -11,7 +11,7 @@ parameters, and what stands in for the gradient that a fixed code does not carry
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 
 import equinox as eqx
 import jax
@@ -19,34 +19,35 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from ansatz.distributions import AbstractDistribution, Bernoulli
-from ansatz.models.vae.cascade import Cascade
+from ansatz.models.vae.cascade import AbstractCascade
 
 AT_ONCE = 100
 """Codes of an event that are in memory together."""
 
 Weights = Float[Array, "groups samples"]
-Draw = Callable[[AbstractDistribution, PRNGKeyArray, float], Array]
+Temperature: TypeAlias = float | Float[Array, ""]
+Draw = Callable[[AbstractDistribution, PRNGKeyArray, Temperature], Array]
 Baseline = Callable[[Weights, Float[Array, " groups"], Float[Array, ""] | None], Weights]
 
 
-def followed(q: AbstractDistribution, key: PRNGKeyArray, temperature: float) -> Array:
+def followed(q: AbstractDistribution, key: PRNGKeyArray, temperature: Temperature) -> Array:
     """A code that moves with q: z = T(noise; q)."""
     return q.sample(key)
 
 
-def fixed(q: AbstractDistribution, key: PRNGKeyArray, temperature: float) -> Array:
+def fixed(q: AbstractDistribution, key: PRNGKeyArray, temperature: Temperature) -> Array:
     """A code that stays where it was drawn."""
     return jax.lax.stop_gradient(q.sample(key))
 
 
-def relaxed(q: AbstractDistribution, key: PRNGKeyArray, temperature: float) -> Array:
+def relaxed(q: AbstractDistribution, key: PRNGKeyArray, temperature: Temperature) -> Array:
     """A code between zeros and ones that moves with q."""
     if not isinstance(q, Bernoulli):
         raise TypeError(f"Only bits can be relaxed, not a {type(q).__name__}.")
     return q.relaxed(key, temperature)
 
 
-def straight(q: AbstractDistribution, key: PRNGKeyArray, temperature: float) -> Array:
+def straight(q: AbstractDistribution, key: PRNGKeyArray, temperature: Temperature) -> Array:
     """Zeros and ones that claim to move as the relaxed code does (Bengio et al., 2013)."""
     soft = relaxed(q, key, temperature)
     return soft + jax.lax.stop_gradient(jnp.round(soft) - soft)
@@ -109,12 +110,12 @@ class Estimator:
 
     def bound(
         self,
-        q: AbstractDistribution | Cascade,
+        q: AbstractDistribution | AbstractCascade,
         log_weight: Callable[[Any, Array], tuple[Array, Any]],
         key: PRNGKeyArray,
         *,
         shape: tuple[int, int],
-        temperature: float = 1.0,
+        temperature: Temperature = 1.0,
         mean: Array | None = None,
     ) -> tuple[Float[Array, ""], Any]:
         """The mean over groups of L, and what else `log_weight(q, z) -> (s, more)` says.
@@ -127,7 +128,7 @@ class Estimator:
         def each(function: Callable[[Any, Array], Any], q: Any, x: Array) -> Any:
             """function(q, x) for every x; of few, each has a q of its own."""
             if shape[1] <= AT_ONCE:
-                if isinstance(q, Cascade):
+                if isinstance(q, AbstractCascade):
                     return jax.vmap(jax.vmap(partial(function, q)))(x)
                 return jax.vmap(jax.vmap(function))(_repeated(q, shape), x)
 
@@ -142,7 +143,7 @@ class Estimator:
             return self.draw(p, key, temperature)
 
         def code(q: Any, key: PRNGKeyArray) -> Array:
-            return q.drawn(key, draw) if isinstance(q, Cascade) else draw(q, key)
+            return q.drawn(key, draw) if isinstance(q, AbstractCascade) else draw(q, key)
 
         codes = each(code, q, jax.random.split(key, shape))
 

@@ -7,8 +7,9 @@ import jax
 from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
 from ansatz.distributions import AbstractDistribution, AbstractHead
-from ansatz.models.vae.cascade import Cascade, LayeredEncoder
+from ansatz.models.vae.cascade import AbstractCascade, LayeredEncoder
 from ansatz.models.vae.evidence import evidence
+from ansatz.models.vae.hierarchy import HierarchicalEncoder
 from ansatz.models.vae.prior import given
 from ansatz.models.vae.view import View, known
 from ansatz.nets import ConditionalNet
@@ -20,12 +21,13 @@ from ansatz.protocol.capabilities import (
     Event,
     Evidence,
     Measure,
+    Posterior,
     Sampler,
     Scalar,
 )
 
 
-class VAE(Sampler, Bound, Codec, CodeSampler):
+class VAE(Sampler, Bound, Codec, CodeSampler, Posterior):
     """p(x | c) = integral p(x | z, c) p(z) dz, learnt through a guess q(z | x, c) at p(z | x, c).
 
     Kingma and Welling (2014). The encoder is q, the decoder p(x | z, c), and the log-density is
@@ -36,7 +38,7 @@ class VAE(Sampler, Bound, Codec, CodeSampler):
     """
 
     view: View
-    encoder: ConditionalNet | LayeredEncoder
+    encoder: ConditionalNet | LayeredEncoder | HierarchicalEncoder
     decoder: ConditionalNet
     prior: Any
     read: int = eqx.field(static=True)
@@ -45,6 +47,8 @@ class VAE(Sampler, Bound, Codec, CodeSampler):
     @property
     def code_head(self) -> AbstractHead:
         """What makes a distribution of the encoder's numbers, in the layer the decoder reads."""
+        if isinstance(self.encoder, HierarchicalEncoder):
+            return self.encoder.levels[0].head
         one = self.encoder.first if isinstance(self.encoder, LayeredEncoder) else self.encoder
         return one.head
 
@@ -62,7 +66,7 @@ class VAE(Sampler, Bound, Codec, CodeSampler):
 
     def posterior(
         self, event: Event, condition: Condition = None, *, key: PRNGKeyArray | None = None
-    ) -> AbstractDistribution | Cascade:
+    ) -> AbstractDistribution | AbstractCascade:
         """q(z | x, c)."""
         return self.encoder(self.view(event), condition, key=key)
 
@@ -88,6 +92,11 @@ class VAE(Sampler, Bound, Codec, CodeSampler):
         """The mean of p(x | z, c); of numbers without an order, the most probable."""
         return self.likelihood(code, condition).point()
 
+    def draw_code(
+        self, key: PRNGKeyArray, event: Event, condition: Condition = None
+    ) -> Float[Array, " code"]:
+        return self.posterior(event, condition).sample(key)
+
     def sample_code(self, key: PRNGKeyArray, condition: Condition = None) -> Float[Array, " code"]:
         return self.code_prior(condition).sample(key)
 
@@ -109,7 +118,7 @@ class VAE(Sampler, Bound, Codec, CodeSampler):
 
     def evidence_by(
         self,
-        q: AbstractDistribution | Cascade,
+        q: AbstractDistribution | AbstractCascade,
         event: Event,
         condition: Condition,
         key: PRNGKeyArray,

@@ -33,6 +33,21 @@ class Beta(eqx.Module):
         return end * jnp.minimum(jnp.asarray(step, dtype) / self.warmup, 1)
 
 
+class Cooling(eqx.Module):
+    """The temperature of relaxed bits, which may fall: start (end / start)^(step / steps)."""
+
+    start: float
+    end: float
+    steps: int = eqx.field(static=True, default=1)
+
+    def at(self, step: Step, dtype: Any) -> Float[Array, ""]:
+        start = jnp.asarray(self.start, dtype)
+        if self.end == self.start:
+            return start
+        done = jnp.minimum(jnp.asarray(step, dtype) / self.steps, 1)
+        return start * jnp.asarray(self.end / self.start, dtype) ** done
+
+
 class RunningMean(eqx.Module):
     """sum_t d^(n - t) v_t / sum_t d^(n - t) over the numbers v_t so far."""
 
@@ -62,7 +77,7 @@ class NegativeBound(AbstractObjective):
     samples: int = eqx.field(static=True, default=1)
     groups: int = eqx.field(static=True, default=1)
     free_bits: float = 0.0
-    temperature: float = 1.0
+    temperature: Cooling = Cooling(1.0, 1.0)
 
     @property
     def score(self) -> Score:
@@ -79,6 +94,7 @@ class NegativeBound(AbstractObjective):
     ) -> tuple[Float[Array, ""], RunningMean | None, Metrics]:
         beta = self.beta.at(step, model.dtype)
         end = jnp.asarray(self.beta.end, model.dtype)
+        temperature = self.temperature.at(step, model.dtype)
         before = None if carry is None else carry.value()
         exactly = self.samples == 1 and not self.estimator.holds_density
 
@@ -102,7 +118,7 @@ class NegativeBound(AbstractObjective):
                 log_weight,
                 key_codes,
                 shape=(self.groups, self.samples),
-                temperature=self.temperature,
+                temperature=temperature,
                 mean=before,
             )
             final = jnp.mean(log_mean_exp(fit - end * rest))

@@ -101,7 +101,9 @@ class LayeredPrior(AbstractPrior):
 
     def given(self, encoder: Any, condition: Condition) -> Cascade:
         top = given(self.top, encoder, condition)
-        return Cascade(top, self.rest, condition, self.sizes, descends=True)
+        return Cascade(
+            first=top, rest=self.rest, condition=condition, sizes=self.sizes, descends=True
+        )
 
 
 def given(prior: Any, encoder: Any, condition: Condition) -> Any:

@@ -6,11 +6,11 @@ import optax
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from ansatz.distributions import AbstractDistribution, Bernoulli
-from ansatz.models.vae.cascade import LayeredEncoder
 from ansatz.models.vae.estimator import ESTIMATORS
 from ansatz.models.vae.model import VAE
 from ansatz.models.vae.price import price
 from ansatz.models.vae.view import known
+from ansatz.nets import ConditionalNet
 from ansatz.protocol.capabilities import Condition, Event
 from ansatz.protocol.errors import OptionError
 
@@ -32,12 +32,12 @@ def refined(
     gains is the encoder's share of the gap to log p(x), the *amortisation gap*; what is left is
     that of the kind of q, the *approximation gap* (Cremer, Li and Duvenaud, 2018).
     """
-    if isinstance(model.encoder, LayeredEncoder):
+    encoder = model.encoder
+    if not isinstance(encoder, ConditionalNet):
         raise OptionError(
             "A posterior of several stochastic layers is nets all through, and not numbers that "
             "could be refined for one event."
         )
-    encoder = model.encoder
     prior = model.code_prior(condition)
 
     def loss(raw: Float[Array, " size"], key: PRNGKeyArray) -> Float[Array, ""]:
