@@ -39,6 +39,7 @@ def test_every_command_prints_one_object(here, tmp_path, answer, plain):
         "encode": [plain, "events.npy"],
         "reconstruct": [plain, "events.npy"],
         "evaluate": [plain, "events.npy", "-K", "2"],
+        "anomaly": [plain, "events.npy", "-K", "2", "--rate", "0.1", "--out", tmp_path / "odd"],
         "components": ["events.npy", "--counts", "1", "--out", tmp_path / "sizes"],
         "report": [plain],
         "study": ["list"],

@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from ansatz.bijections.abstract import AbstractBijection
+from ansatz.bijections.abstract import AbstractBijection, Condition
 
 
 class Affine(AbstractBijection):
@@ -17,11 +17,15 @@ class Affine(AbstractBijection):
     shift: Float[Array, "..."]
     scale: Float[Array, "..."]
 
-    def forward(self, x: Float[Array, "..."]) -> tuple[Float[Array, "..."], Float[Array, ""]]:
+    def forward(
+        self, x: Float[Array, "..."], condition: Condition = None
+    ) -> tuple[Float[Array, "..."], Float[Array, ""]]:
         shift, scale = self._over(x)
         return shift + scale * x, jnp.sum(jnp.log(jnp.abs(scale)))
 
-    def inverse(self, y: Float[Array, "..."]) -> tuple[Float[Array, "..."], Float[Array, ""]]:
+    def inverse(
+        self, y: Float[Array, "..."], condition: Condition = None
+    ) -> tuple[Float[Array, "..."], Float[Array, ""]]:
         shift, scale = self._over(y)
         return (y - shift) / scale, -jnp.sum(jnp.log(jnp.abs(scale)))
 

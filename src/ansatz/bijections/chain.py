@@ -4,7 +4,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from ansatz.bijections.abstract import AbstractBijection
+from ansatz.bijections.abstract import AbstractBijection, Condition
 
 
 class Chain(AbstractBijection):
@@ -16,16 +16,20 @@ class Chain(AbstractBijection):
 
     bijections: tuple[AbstractBijection, ...] = eqx.field(converter=tuple)
 
-    def forward(self, x: Float[Array, "..."]) -> tuple[Float[Array, "..."], Float[Array, ""]]:
+    def forward(
+        self, x: Float[Array, "..."], condition: Condition = None
+    ) -> tuple[Float[Array, "..."], Float[Array, ""]]:
         total = jnp.zeros((), x.dtype)
         for bijection in self.bijections:
-            x, log_det = bijection.forward(x)
+            x, log_det = bijection.forward(x, condition)
             total = total + log_det
         return x, total
 
-    def inverse(self, y: Float[Array, "..."]) -> tuple[Float[Array, "..."], Float[Array, ""]]:
+    def inverse(
+        self, y: Float[Array, "..."], condition: Condition = None
+    ) -> tuple[Float[Array, "..."], Float[Array, ""]]:
         total = jnp.zeros((), y.dtype)
         for bijection in reversed(self.bijections):
-            y, log_det = bijection.inverse(y)
+            y, log_det = bijection.inverse(y, condition)
             total = total + log_det
         return y, total

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from ansatz.bijections.abstract import AbstractBijection
+from ansatz.bijections.abstract import AbstractBijection, Condition
 from ansatz.protocol.errors import OptionError
 
 
@@ -29,14 +29,18 @@ class Logit(AbstractBijection):
                 f"The margin of a Logit must be at least 0 and below 1/2, but it is {self.margin}."
             )
 
-    def forward(self, x: Float[Array, "..."]) -> tuple[Float[Array, "..."], Float[Array, ""]]:
+    def forward(
+        self, x: Float[Array, "..."], condition: Condition = None
+    ) -> tuple[Float[Array, "..."], Float[Array, ""]]:
         width = 1 - 2 * self.margin
         log_s = jnp.log(self.margin + width * x)
         # 1 − s is built from 1 − x, which is exact for x near 1; 1 minus a rounded s is not.
         log_t = jnp.log(self.margin + width * (1 - x))
         return log_s - log_t, jnp.sum(math.log(width) - log_s - log_t)
 
-    def inverse(self, y: Float[Array, "..."]) -> tuple[Float[Array, "..."], Float[Array, ""]]:
+    def inverse(
+        self, y: Float[Array, "..."], condition: Condition = None
+    ) -> tuple[Float[Array, "..."], Float[Array, ""]]:
         width = 1 - 2 * self.margin
         x = (jax.nn.sigmoid(y) - self.margin) / width
         # softplus(∓y) is −log s and −log(1 − s), which do not underflow where s or 1 − s does.

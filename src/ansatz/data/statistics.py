@@ -37,6 +37,10 @@ class Statistics:
             largest = largest.max(keepdims=True) if whole.all() else np.array([-1])
         return tuple(int(level) + 1 for level in largest.ravel())
 
+    def constant(self) -> tuple[int, ...]:
+        """The places of the coordinates that never vary, in a row."""
+        return tuple(np.flatnonzero(self.minimum == self.maximum).tolist())
+
     def ends(self, *, each: bool) -> tuple[tuple[float, ...], tuple[float, ...]]:
         """The least values and the largest: of `each` coordinate, or of all."""
         if not each:

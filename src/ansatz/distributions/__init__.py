@@ -39,3 +39,4 @@ from ansatz.distributions.nats import entropy as entropy
 from ansatz.distributions.normal import Normal as Normal
 from ansatz.distributions.poisson import Poisson as Poisson
 from ansatz.distributions.product import Product as Product
+from ansatz.distributions.transformed import Transformed as Transformed

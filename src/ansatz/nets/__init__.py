@@ -2,7 +2,9 @@
 
 from ansatz.nets.conditional import ConditionalNet
 from ansatz.nets.conv import ConvDecoder, ConvEncoder
+from ansatz.nets.field import FieldNet
 from ansatz.nets.linear import Linear
+from ansatz.nets.masked import MaskedMLP
 from ansatz.nets.mlp import MLP
 from ansatz.nets.nonlinear import ACTIVATIONS
 from ansatz.nets.own import OwnNet, check_output
@@ -14,7 +16,9 @@ __all__ = [
     "ConditionalNet",
     "ConvDecoder",
     "ConvEncoder",
+    "FieldNet",
     "Linear",
+    "MaskedMLP",
     "OwnNet",
     "ResidualMLP",
     "check_output",

@@ -40,6 +40,8 @@ class Spec:
     """The least value, likewise."""
     highest: tuple[float, ...] = (math.inf,)
     """The largest value, likewise."""
+    constant: tuple[int, ...] = ()
+    """The places of numbers that never vary, of an event laid out in a row."""
     missing: bool = False
     """Whether numbers of an event may be missing: then events are `Masked`."""
 
@@ -128,6 +130,9 @@ class Recipe(Settings, ABC):
     def initialise(self, model: Any, batch: Batch, key: PRNGKeyArray) -> Any:
         """The model with what depends on data set from a first, large batch of events."""
         return model
+
+    def check(self, model: Any, batch: Batch) -> None:
+        """Refuse nets of the user's own that do not do on first events what the model needs."""
 
     def conclude(self, model: Any, key: PRNGKeyArray) -> Any:
         """The model with what can only be found once it has learnt: a normaliser, say.

@@ -70,3 +70,31 @@ class AbstractSource(eqx.Module):
         self, state: PyTree, loaded: PyTree, model: Any, step: Array, key: PRNGKeyArray
     ) -> tuple[Batch, PyTree]:
         """The batch of one step and the next state."""
+
+
+class Draws(AbstractSource):
+    """No events, for what learns from draws of its own: a batch says only how many."""
+
+    draws: int = eqx.field(static=True)
+    steps: int = eqx.field(static=True)
+    """To an epoch, which is whatever one likes."""
+    dtype: str = eqx.field(static=True)
+
+    @property
+    def steps_per_epoch(self) -> int:
+        return self.steps
+
+    def initial(self) -> None:
+        return None
+
+    def reach(self, step: int) -> int:
+        return self.steps - step % self.steps
+
+    def load(self, step: int) -> None:
+        return None
+
+    def draw(
+        self, state: PyTree, loaded: PyTree, model: Any, step: Array, key: PRNGKeyArray
+    ) -> tuple[Batch, PyTree]:
+        weight = jnp.ones(self.draws, self.dtype)
+        return Batch(weight[:, None], None, weight, jnp.sum(weight)), state

@@ -116,6 +116,7 @@ def first(
         levels=seen.statistics.levels(each=table),
         lowest=lowest,
         highest=highest,
+        constant=seen.statistics.constant(),
         missing=dataset.missing,
     )
     recipe = replace(recipe.resolve(spec), devices=count_devices(recipe.devices))
@@ -153,6 +154,8 @@ def first(
     purposes = (Stream.PARAMETERS, Stream.FIRST_BATCH, Stream.START)
     keys = tuple(streams(recipe.seed, purpose, recipe.seeds) for purpose in purposes)
     model = initial(opening, opening.load(0), keys)
+    if nets and recipe.seeds == 1:
+        recipe.check(model, opening.draw(None, opening.load(0), model, jnp.int32(0), keys[1])[0])
     if start is not None:
         model = _weights_of(start, model, recipe.seeds)
     pipeline = Pipeline(model, preprocessing, encoder)

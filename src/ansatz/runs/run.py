@@ -104,6 +104,13 @@ class Run:
         name, index = self._held_out(dataset)
         return name, dataset.take(index)
 
+    def validation(self, data: Any = None) -> Dataset | None:
+        """The part of the fitted data that models were compared on, if any was kept for that."""
+        dataset = self._as_fitted(data)
+        recipe = self.record.recipe
+        _, index, _ = split(dataset, recipe.validation, recipe.test, recipe.seed)
+        return dataset.take(index) if len(index) else None
+
     def _as_fitted(self, data: Any = None) -> Dataset:
         """The data of the fit, found again or given again."""
         source = self.record.source if data is None else data

@@ -1,0 +1,121 @@
+"""Flows of a known energy, against quadrature."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy import integrate
+
+from ansatz.evaluate.importance import (
+    effective_fraction,
+    effective_fraction_on_reference,
+    log_normaliser,
+    mode_weights,
+)
+from ansatz.models.flow import FlowRecipe
+from ansatz.models.flow.energy import ReverseKL
+from ansatz.protocol.errors import OptionError
+from ansatz.protocol.recipe import Spec
+from ansatz.protocol.source import Draws
+from ansatz.runs.energies import fit_energy
+
+SMALL = FlowRecipe(layers=3, hidden=(16,), bins=6, rate=1e-2, schedule="cosine")
+
+
+def double_well(x):
+    """Two wells of unequal depth along x_0, 4 kT between them, and a spring along x_1."""
+    return 4 * (x[0] ** 2 - 1) ** 2 + 0.4 * x[0] + x[1] ** 2 / 2
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    return fit_energy(double_well, (2,), SMALL, steps=300, draws=128, hottest=4.0, seed=1)
+
+
+@pytest.fixture(scope="module")
+def exact():
+    """log Z and the weight of the well at positive x_0."""
+
+    def along(x):
+        return np.exp(-4 * (x**2 - 1) ** 2 - 0.4 * x)
+
+    whole, right = integrate.quad(along, -4, 4)[0], integrate.quad(along, 0, 4)[0]
+    return np.log(whole * np.sqrt(2 * np.pi)), right / whole
+
+
+def test_log_z_and_both_wells(fitted, exact):
+    x, log_w = fitted.draw(20_000)
+    value, error = log_normaliser(log_w)
+    assert abs(value - exact[0]) < 3 * error
+    assert error < 0.02
+    assert effective_fraction(log_w) > 0.7
+    left, right = mode_weights(log_w, (x[:, 0] > 0).astype(int), 2)
+    assert abs(right.value - exact[1]) < 3 * right.error
+    assert abs(left.value - 1 + exact[1]) < 3 * left.error
+    # E_q[E + log q] is at least −log Z, and nearly that.
+    last = fitted.history[-1]["loss"]
+    assert -exact[0] - 0.05 < last < -exact[0] + 0.3
+
+
+def test_reference_samples_say_the_same(fitted):
+    generator = np.random.default_rng(0)
+    line = np.linspace(-2.5, 2.5, 4001)
+    density = np.exp(-4 * (line**2 - 1) ** 2 - 0.4 * line)
+    first = np.interp(generator.random(4000), np.cumsum(density) / density.sum(), line)
+    reference = np.stack([first, generator.normal(size=4000)], 1)
+    _, log_w = fitted.draw(4000)
+    own = effective_fraction(log_w)
+    np.testing.assert_allclose(
+        effective_fraction_on_reference(fitted.weigh(reference)), own, atol=0.15
+    )
+
+
+def test_the_path_gradient_has_no_noise_where_the_flow_is_right():
+    """For the standard normal base itself; the plain gradient has noise there, and mean zero."""
+    spec = Spec((2,))
+    recipe = FlowRecipe(layers=1, hidden=(4,), mixing="reverse", preprocess=("none",))
+    model = recipe.build(spec, jax.random.key(0))
+    batch, _ = Draws(64, 1, "float32").draw(None, None, None, jnp.int32(0), jax.random.key(0))
+    arrays, rest = eqx.partition(model.bijection, eqx.is_inexact_array)
+
+    @eqx.filter_jit
+    def slope(path, key):
+        def loss(arrays):
+            flow = eqx.tree_at(lambda m: m.bijection, model, eqx.combine(arrays, rest))
+            objective = ReverseKL(lambda x: jnp.sum(x**2) / 2, path=path)
+            return objective(flow, batch, None, jnp.int32(0), key)[0]
+
+        return jnp.concatenate([g.ravel() for g in jax.tree.leaves(jax.grad(loss)(arrays))])
+
+    np.testing.assert_allclose(slope(True, jax.random.key(1)), 0, atol=1e-6)
+    assert np.abs(slope(False, jax.random.key(1))).max() > 0.01
+
+
+def test_the_temperature_falls():
+    """With the energy of a unit Gaussian at T the loss is E[E/T + log q] for q = N(0, 1)."""
+    recipe = FlowRecipe(layers=1, hidden=(4,), mixing="reverse", preprocess=("none",))
+    model = recipe.build(Spec((2,)), jax.random.key(0))
+    objective = ReverseKL(lambda x: jnp.sum(x**2) / 2, 16.0, 100)
+    batch, _ = Draws(5000, 1, "float32").draw(None, None, None, jnp.int32(0), jax.random.key(0))
+    run = eqx.filter_jit(lambda step: objective(model, batch, None, step, jax.random.key(0)))
+    log_q = -np.log(2 * np.pi) - 1
+    for step, temperature in [(0, 16), (50, 4), (100, 1), (500, 1)]:
+        loss, _, metrics = run(jnp.int32(step))
+        # E = 1 in the mean; 5000 draws of variance one.
+        np.testing.assert_allclose(loss, 1 / temperature + log_q, atol=4 / 5000**0.5)
+        np.testing.assert_allclose(metrics["loss"], 1 + log_q, atol=4 / 5000**0.5)
+
+
+@pytest.mark.parametrize(
+    ("energy", "more", "words"),
+    [
+        (lambda x: jnp.where(x[0] > 0, jnp.inf, 0.0), {}, r"not finite on \d+ of 256 samples"),
+        (lambda x: x**2, {}, r"must be one number; it has shape \(2,\)"),
+        (double_well, {"steps": 0}, "steps must be at least 1"),
+        (double_well, {"hottest": 0.5}, "hottest must be at least 1"),
+    ],
+)
+def test_mistakes(energy, more, words):
+    with pytest.raises(OptionError, match=words):
+        fit_energy(energy, (2,), SMALL, **more)
