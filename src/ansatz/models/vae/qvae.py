@@ -79,7 +79,7 @@ class QVAERecipe(ChainSettings, VariationalRecipe):
     """Sweeps of the prior's chains in each step."""
     chains: int = 256
     """Persistent chains of the prior, at each temperature."""
-    prior_rate: float = 0.003
+    prior_rate: float = 0.001
     """Learning rate of the prior, which has to follow the encoder."""
     prior_epochs: int = 0
     """The last epochs, in which the prior learns alone; all of them go on with a run that `--from`
