@@ -22,6 +22,9 @@ MNIST = Path("..") / "shared" / "data" / "mnist"
 LEAST = -141.0
 """What the mean log-likelihood must reach, in nats."""
 
+GAIN = 6.5
+"""What centring was found to gain, in nats."""
+
 
 @dataclass(frozen=True)
 class Size:
@@ -44,7 +47,7 @@ class Size:
     """Tempered sweeps before samples are taken."""
 
 
-FULL = Size(20, 3, 500, 40, 500, 15, 256, 4000, 3000)
+FULL = Size(20, 3, 500, 40, 500, 15, 256, 10_000, 3000)
 QUICK = Size(10, 1, 24, 5, 150, 8, 256, 400, 500)
 DIGITS = Size(200, 2, 24, 200, 100, 200, 256, 400, 500)
 
@@ -112,13 +115,13 @@ def exact_claims(
     gain = Claim(
         name="gain of centring",
         sentence="Centred gradients reach a higher exact log-likelihood of held-out images than "
-        "plain ones in as many steps, each at the better of the rates 0.01 and 0.02.",
-        expected=6.5,
+        "plain ones in as many steps, each at the better of the rates 0.01 and 0.02, in every fit.",
+        expected=GAIN,
         source="−142.56 with and −149.05 without (Melchior, Fischer and Wiskott, 2016), sampled "
         "pixels, 16 hidden units",
-        measured=_fits(with_centre - without),
+        measured=_farthest(with_centre - without, GAIN),
         unit="nats per image",
-        tolerance=6.5,
+        tolerance=GAIN,
         why="there is a gain at all, and it is of the published size: twice that at the most",
     )
     if not published:
@@ -126,11 +129,11 @@ def exact_claims(
     return (
         Claim(
             name="16 hidden units",
-            sentence=f"The mean of log p over the test images, exact, reaches {LEAST:g}.",
+            sentence=f"In every fit the mean of log p over test images, exact, reaches {LEAST:g}.",
             expected=LEAST + 3,
             source="−142.56 was published with centred gradients (Melchior, Fischer and Wiskott, "
             "2016) for pixels drawn at random, which are harder than pixels cut at one half",
-            measured=_fits(with_centre),
+            measured=_farthest(with_centre, LEAST + 3),
             unit="nats per image",
             tolerance=3.0,
             why=f"from {LEAST:g}, the least that is asked for, to {LEAST + 6:g}, more than 16 "
@@ -140,9 +143,12 @@ def exact_claims(
     )
 
 
-def _fits(values: np.ndarray) -> Measured:
-    """The mean over fits; of one alone, the number itself, which is exact for this fit."""
-    return Measured.over(values) if len(values) > 1 else Measured(float(values[0]))
+def _farthest(values: np.ndarray, expected: float) -> Measured:
+    """What holds of the fit that is farthest from what is expected holds of all.
+
+    The number of each is exact.
+    """
+    return Measured(float(values[np.abs(values - expected).argmax()]))
 
 
 def annealed(run: Run, size: Size, seed: int) -> list[Sandwich]:
