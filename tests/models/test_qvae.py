@@ -13,6 +13,7 @@ import ansatz
 from ansatz.evaluate import codes as of_codes
 from ansatz.evaluate.judge import judge
 from ansatz.models.boltzmann import BoltzmannMachine, named
+from ansatz.models.boltzmann.device import Device
 from ansatz.models.boltzmann.relaxation import relaxed_energy
 from ansatz.models.vae import QVAERecipe, machine_prior
 from ansatz.models.vae.machine_figures import moment_figure
@@ -227,6 +228,26 @@ def test_another_sampler_may_draw_the_codes(clamped):
     for codes in (jnp.ones(6), jnp.zeros(6)):
         before, after = (m.code_prior(given).log_prob(codes) for m in (clamped, model))
         np.testing.assert_array_equal(before, after)
+
+
+def test_a_device_draws_the_codes_of_a_model(clamped):
+    pytest.importorskip("dwave.samplers", reason="pip install 'ansatz-learn[ocean]'")
+    row = np.array([0.0, 1.0, 0.0], np.float32)
+    drawn = clamped.drawn_by(Device())
+    keys = jax.random.split(jax.random.key(0), 2000)
+    with jax.disable_jit():
+        own = np.asarray(jax.vmap(lambda key: drawn.sample_code(key, jnp.asarray(row)))(keys))
+    codes, p, _ = written_out(clamped.prior, row)
+    mean = p @ codes
+    # 6 means of 2000 bits: one is beyond 4.5 standard errors once in 25,000 times.
+    assert (np.abs(own.mean(0) - mean) < 4.5 * np.sqrt(mean * (1 - mean) / 2000)).all()
+
+
+def test_a_prior_that_is_no_machine_is_not_drawn_by_a_device():
+    recipe = QVAERecipe(latent=6, hidden=(4,), prior="bernoulli").resolve(BITS)
+    coins = recipe.build(BITS, jax.random.key(0))
+    with pytest.raises(OptionError, match="no Boltzmann machine"):
+        coins.drawn_by(None)
 
 
 def test_log_z_is_annealed_where_it_cannot_be_summed(monkeypatch):

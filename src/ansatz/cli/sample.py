@@ -68,13 +68,13 @@ def _drawn_by(name: Literal["annealer", "dwave"], fitted: Any, seed: int, *, qui
     """The run with its events drawn by a sampler of Ocean's."""
     import jax
 
-    from ansatz.models.boltzmann import AbstractMachine
     from ansatz.models.boltzmann.device import named_device
     from ansatz.models.boltzmann.temperature import calibrated
 
     device = named_device(name)
-    if name == "dwave" and isinstance(fitted.model, AbstractMachine):
-        device, own = calibrated(jax.random.key(seed), device, fitted.model)
+    asked = getattr(fitted.model, "asked", None)
+    if name == "dwave" and asked is not None:
+        device, own = calibrated(jax.random.key(seed), device, asked)
         if not quiet:
             say(f"{device.name} has an inverse temperature of {own.beta:.3g} ± {own.error:.2g}.")
     return fitted.drawn_by(device)

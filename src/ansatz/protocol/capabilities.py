@@ -30,6 +30,11 @@ class Sampler(eqx.Module):
 class Delegating(Sampler):
     """Can leave the drawing to a sampler from outside this package."""
 
+    @property
+    @abstractmethod
+    def asked(self) -> Any:
+        """What the sampler is asked for; None if it cannot be asked after all."""
+
     @abstractmethod
     def drawn_by(self, sampler: Any) -> Sampler:
         """The same distribution, its events drawn by another sampler."""

@@ -189,6 +189,10 @@ class AbstractMachine(Delegating, Unnormalised):
         laid = run(kernel, kernel.lay(state), key_run, self.sweeps)
         return kernel.restore(laid)
 
+    @property
+    def asked(self) -> "AbstractMachine":
+        return self
+
     def drawn_by(self, sampler: Any) -> Sampler:
         """The same machine, its events drawn by a `Device`."""
         from ansatz.models.boltzmann.drawn import DrawnMachine

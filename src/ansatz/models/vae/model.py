@@ -10,6 +10,7 @@ from ansatz.distributions import AbstractDistribution, AbstractHead
 from ansatz.models.vae.cascade import AbstractCascade, LayeredEncoder
 from ansatz.models.vae.evidence import evidence
 from ansatz.models.vae.hierarchy import HierarchicalEncoder
+from ansatz.models.vae.machine_prior import MachinePrior
 from ansatz.models.vae.prior import given
 from ansatz.models.vae.view import View, known
 from ansatz.nets import ConditionalNet
@@ -18,16 +19,17 @@ from ansatz.protocol.capabilities import (
     Codec,
     CodeSampler,
     Condition,
+    Delegating,
     Event,
     Evidence,
     Measure,
     Posterior,
-    Sampler,
     Scalar,
 )
+from ansatz.protocol.errors import OptionError
 
 
-class VAE(Sampler, Bound, Codec, CodeSampler, Posterior):
+class VAE(Delegating, Bound, Codec, CodeSampler, Posterior):
     """p(x | c) = integral p(x | z, c) p(z) dz, learnt through a guess q(z | x, c) at p(z | x, c).
 
     Kingma and Welling (2014). The encoder is q, the decoder p(x | z, c), and the log-density is
@@ -63,6 +65,20 @@ class VAE(Sampler, Bound, Codec, CodeSampler, Posterior):
         key_code, key_event = jax.random.split(key)
         code = self.sample_code(key_code, condition)
         return self.likelihood(code, condition).sample(key_event)
+
+    @property
+    def asked(self) -> Any:
+        return self.prior.machine if isinstance(self.prior, MachinePrior) else None
+
+    def drawn_by(self, sampler: Any) -> "VAE":
+        """The same model, codes of its prior drawn by a `Device`; the prior is a machine."""
+        if self.asked is None:
+            raise OptionError(
+                "The prior of this model is no Boltzmann machine, and no other sampler can draw "
+                "its codes: fit 'qvae' for that."
+            )
+        prior = self.prior.drawn_by(self.asked.drawn_by(sampler))
+        return eqx.tree_at(lambda m: m.prior, self, prior)
 
     def posterior(
         self, event: Event, condition: Condition = None, *, key: PRNGKeyArray | None = None
