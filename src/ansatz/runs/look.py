@@ -1,7 +1,5 @@
 """A look at a run: some events, what the model makes of them, and the figures of both."""
 
-from typing import TYPE_CHECKING
-
 import jax.numpy as jnp
 import numpy as np
 
@@ -12,10 +10,8 @@ from ansatz.protocol.figures import Figure, Labels, is_image
 from ansatz.protocol.keys import Stream, stream
 from ansatz.protocol.subject import Subject
 from ansatz.runs.figures import MOST_AXES, Seen, figures
+from ansatz.runs.fitted import Fitted
 from ansatz.runs.pipeline import batch_of
-
-if TYPE_CHECKING:
-    from ansatz.runs.run import Run
 
 FEW = 30
 """Events that are shown one by one."""
@@ -24,7 +20,7 @@ MANY = 2000
 
 
 def look(
-    run: "Run",
+    run: Fitted,
     seed: int,
     dataset: Dataset | None = None,
     rows: np.ndarray | None = None,
@@ -56,7 +52,7 @@ def look(
 
 
 def _seen(
-    run: "Run", seed: int, dataset: Dataset | None, rows: np.ndarray | None, labels: Labels | None
+    run: Fitted, seed: int, dataset: Dataset | None, rows: np.ndarray | None, labels: Labels | None
 ) -> Seen:
     """What the model's capabilities show, and no more of it than will be drawn."""
     shape, columns = run.record.spec.shape, run.record.event_columns
@@ -90,7 +86,7 @@ def _seen(
     )
 
 
-def _typical_rows(run: "Run") -> np.ndarray | None:
+def _typical_rows(run: Fitted) -> np.ndarray | None:
     """One row of conditions for want of events: mean numbers and first categories."""
     encoder = run.pipeline.encoder
     if encoder is None:
@@ -99,7 +95,7 @@ def _typical_rows(run: "Run") -> np.ndarray | None:
     return np.where(named, 0.0, np.asarray(encoder.mean, np.float64))[None]
 
 
-def _in_words(run: "Run", row: np.ndarray) -> str:
+def _in_words(run: Fitted, row: np.ndarray) -> str:
     return ", ".join(
         f"{column.name} = {column.categories[int(x)] if column.categories else f'{x:.3g}'}"
         for column, x in zip(run.record.condition_columns, row, strict=True)
