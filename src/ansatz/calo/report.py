@@ -1,8 +1,5 @@
 """The report of an evaluation: one page, its figures as files, and its numbers as JSON."""
 
-import json
-import shutil
-from dataclasses import dataclass
 from pathlib import Path
 
 from ansatz.calo.evaluation import Evaluation
@@ -11,56 +8,24 @@ from ansatz.calo.histograms import GROUPS
 from ansatz.calo.merits import Merit
 from ansatz.calo.published import Published, published
 from ansatz.evaluate.estimate import Estimate
-from ansatz.protocol.errors import DataError
 from ansatz.report.facts import Fact
-from ansatz.report.files import FIGURES, write_figures
+from ansatz.report.files import FIGURES
+from ansatz.report.judgement import Judgement, Kind, Written
 from ansatz.report.page import Grid, Page
 from ansatz.report.rendering import Rendering, render
 from ansatz.report.style import number as plain
-from ansatz.runs.files import unwritable, write_atomic
 
-PAGE, NUMBERS = "report.html", "evaluation.json"
-"""The second tells the folder of an evaluation from any other."""
+KIND = Kind("evaluation", "evaluation.json")
 SHOWN = ("FPD", "KPD", "AUC low", "AUC high", "coverage")
 COMPARED = (*SHOWN[:4], "precision", "recall", "density", "coverage")
 PAPER = "arXiv 2410.21611"
 
 
-@dataclass(frozen=True)
-class Written:
-    """Where an evaluation lies."""
-
-    page: Path
-    numbers: Path
-    figures: dict[str, dict[str, Path]]
-
-
-def check_replaceable(folder: Path, *, force: bool) -> None:
-    """Refuse a folder in which an evaluation must not be written."""
-    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
-        return
-    if not force:
-        raise DataError(f"{folder} exists; use --force to replace it or another --out.")
-    if not (folder / NUMBERS).is_file():
-        raise DataError(f"{folder} exists and is no evaluation; it will not be replaced.")
-
-
 def write(evaluation: Evaluation, folder: Path, *, force: bool = False) -> Written:
     """Write the folder of an evaluation, in place of an older one if forced."""
-    check_replaceable(folder, force=force)
     renderings = tuple(render(figure) for figure in figures(evaluation))
-    try:
-        if folder.exists():
-            shutil.rmtree(folder)
-        folder.mkdir(parents=True)
-    except OSError as error:
-        raise unwritable(folder, error) from error
-    written = write_figures(folder / FIGURES, renderings)
-    page, numbers = folder / PAGE, folder / NUMBERS
-    write_atomic(page, _page(evaluation, renderings).html().encode())
-    content = json.dumps(evaluation.to_dict(), indent=2, ensure_ascii=False) + "\n"
-    write_atomic(numbers, content.encode())
-    return Written(page, numbers, written)
+    judgement = Judgement(_page(evaluation, renderings), renderings, evaluation.to_dict())
+    return KIND.write(judgement, folder, force=force)
 
 
 def _page(evaluation: Evaluation, renderings: tuple[Rendering, ...]) -> Page:

@@ -45,7 +45,7 @@ def run(words: list[str]) -> int:
 
     fitted = load(found.run)
     out = found.out or found.run / "anomaly"
-    anomaly.check_replaceable(out, force=found.force)
+    anomaly.KIND.check_replaceable(out, force=found.force)
     anomalies = find_anomalies(
         fitted,
         found.normal,
@@ -68,5 +68,5 @@ def run(words: list[str]) -> int:
     shown = len(anomaly.HEADER) if found.suspect is not None else anomaly.HEADER.index("type II")
     print_table([row[:shown] for row in table], anomaly.HEADER[:shown])
     if not found.quiet:
-        say(f"The report is {written.page}, every score in {written.scores}.")
+        say(f"The report is {written.page}, every score in {out / anomaly.SCORES}.")
     return 0

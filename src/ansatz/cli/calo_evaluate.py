@@ -103,7 +103,7 @@ def evaluate(words: list[str]) -> int:
         raise OptionError("Give --quick or --full, not both.")
     effort = QUICK if found.quick else FULL if found.full else DEFAULT
     out = found.out or Path("evaluations") / found.generated.stem
-    report.check_replaceable(out, force=found.force)
+    report.KIND.check_replaceable(out, force=found.force)
     shape = geometry(found.geometry) if found.geometry else None
     if found.full:
         files = evaluation.opened(found.reference, found.generated, found.independent, shape)

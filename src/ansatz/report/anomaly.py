@@ -2,9 +2,6 @@
 
 import csv
 import io
-import json
-import shutil
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +10,16 @@ import numpy as np
 from ansatz.data.labels import axis
 from ansatz.evaluate.alarm import CONFIDENCE, Rate, receiver
 from ansatz.evaluate.anomaly import Anomalies, Errors, Scored
-from ansatz.protocol.errors import DataError
 from ansatz.protocol.figures import Curve, Curves, Figure, ImageGrid, Panel, as_images, is_image
 from ansatz.report.facts import Fact
-from ansatz.report.files import FIGURES, write_figures
+from ansatz.report.files import FIGURES
+from ansatz.report.judgement import Judgement, Kind, Written
 from ansatz.report.page import Grid, Page
 from ansatz.report.rendering import Rendering, render
 from ansatz.report.style import number
-from ansatz.runs.files import unwritable, write_atomic
 
-PAGE, NUMBERS, SCORES = "report.html", "anomaly.json", "scores.csv"
-"""The second tells the folder of such a search from any other."""
+KIND = Kind("search for anomalies", "anomaly.json")
+SCORES = "scores.csv"
 SHOWN = 10
 """Of the most anomalous events."""
 WIDEST = 12
@@ -33,42 +29,12 @@ REACH = 15.0
 """Standard deviations of the scores of normal events, beyond which it does not matter where."""
 
 
-@dataclass(frozen=True)
-class Written:
-    """Where a search lies."""
-
-    page: Path
-    scores: Path
-    figures: dict[str, dict[str, Path]]
-
-
-def check_replaceable(folder: Path, *, force: bool) -> None:
-    """Refuse a folder in which a search must not be written."""
-    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
-        return
-    if not force:
-        raise DataError(f"{folder} exists; use --force to replace it or another --out.")
-    if not (folder / NUMBERS).is_file():
-        raise DataError(f"{folder} exists and is no search for anomalies; it is not replaced.")
-
-
 def write(found: Anomalies, folder: Path, *, force: bool = False) -> Written:
     """Write the folder, in place of an older one if forced."""
-    check_replaceable(folder, force=force)
     renderings = tuple(render(figure) for figure in figures(found))
-    try:
-        if folder.exists():
-            shutil.rmtree(folder)
-        folder.mkdir(parents=True)
-    except OSError as error:
-        raise unwritable(folder, error) from error
-    written = write_figures(folder / FIGURES, renderings)
-    page, scores = folder / PAGE, folder / SCORES
-    write_atomic(page, _page(found, renderings).html().encode())
-    write_atomic(scores, _scores(found).encode())
-    content = json.dumps(to_dict(found), indent=2, ensure_ascii=False) + "\n"
-    write_atomic(folder / NUMBERS, content.encode())
-    return Written(page, scores, written)
+    more = {SCORES: _scores(found)}
+    judgement = Judgement(_page(found, renderings), renderings, to_dict(found), more)
+    return KIND.write(judgement, folder, force=force)
 
 
 def to_dict(found: Anomalies) -> dict[str, Any]:
