@@ -38,15 +38,7 @@ class FieldNet(eqx.Module):
         dtype: str = "float32",
         key: PRNGKeyArray,
     ) -> None:
-        self.between = nonlinear(
-            channels,
-            condition=condition,
-            activation=activation,
-            dropout=0.0,
-            normalise="none",
-            modulate=False,
-            dtype=dtype,
-        )
+        self.between = nonlinear(channels, activation=activation, dtype=dtype)
         gains = [*(then.gain for then in self.between), 1.0]
         sizes = chain(channels_in + condition, *channels, channels_out)
         shapes = [(after, KERNEL**dimensions * before) for after, before in sizes]

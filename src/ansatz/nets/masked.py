@@ -36,15 +36,7 @@ class MaskedMLP(eqx.Module):
         dtype: str = "float32",
         key: PRNGKeyArray,
     ) -> None:
-        self.between = nonlinear(
-            hidden,
-            condition=condition,
-            activation=activation,
-            dropout=0.0,
-            normalise="none",
-            modulate=False,
-            dtype=dtype,
-        )
+        self.between = nonlinear(hidden, activation=activation, dtype=dtype)
         gains = [*(then.gain for then in self.between), 1.0]
         shapes = chain(size + condition, *hidden, size * numbers)
         self.layers = linear(glorot(shapes, gains, dtype=dtype, key=key))

@@ -71,11 +71,11 @@ class Nonlinear(eqx.Module):
 def nonlinear(
     channels: Sequence[int],
     *,
-    condition: int,
     activation: str,
-    dropout: float,
-    normalise: Normalise,
-    modulate: bool,
+    condition: int = 0,
+    dropout: float = 0.0,
+    normalise: Normalise = "none",
+    modulate: bool = False,
     dtype: str,
 ) -> tuple[Nonlinear, ...]:
     """What follows hidden layers of so many units, or channels, each."""
