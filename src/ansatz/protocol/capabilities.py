@@ -123,12 +123,7 @@ class LogZ(NamedTuple):
 
 
 class Unnormalised(Likelihood, Energy):
-    """Knows log p(x | c) but for a normaliser, which can be summed or estimated."""
-
-    @abstractmethod
-    def log_normaliser(self, key: PRNGKeyArray, events: Array, condition: Condition = None) -> LogZ:
-        """log sum_x exp(-E(x | c)), not for compilation; `events` are such as it was learnt from,
-        from which an estimate may start."""
+    """Knows log p(x | c) but for a normaliser, which its recipe can sum or estimate."""
 
 
 class Codec(eqx.Module):

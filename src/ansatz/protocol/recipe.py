@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 import equinox as eqx
-from jaxtyping import PRNGKeyArray
+from jaxtyping import Array, PRNGKeyArray
 
+from ansatz.protocol.capabilities import Condition, LogZ
 from ansatz.protocol.errors import OptionError
 from ansatz.protocol.figures import Figure
 from ansatz.protocol.measure import Measure
@@ -140,6 +141,15 @@ class Recipe(Settings, ABC):
         Once, at the end of a fit, and not for compilation.
         """
         return model
+
+    def log_normaliser(
+        self, model: Any, key: PRNGKeyArray, events: Array, condition: Condition = None
+    ) -> LogZ:
+        """log sum_x exp(-E(x | c)) of a model that is `Unnormalised`, not for compilation.
+
+        `events` are such as it was learnt from, from which an estimate may start.
+        """
+        raise NotImplementedError(f"{type(self).__name__} knows of no normaliser.")
 
     def caveat(self, model: Any) -> str:
         """What else is to be said of a log-likelihood of the model, to go on a sentence with."""

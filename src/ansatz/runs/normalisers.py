@@ -10,6 +10,7 @@ from jaxtyping import Array
 from ansatz.protocol.capabilities import LogZ
 from ansatz.protocol.errors import OptionError
 from ansatz.protocol.keys import Stream, stream
+from ansatz.protocol.recipe import Recipe
 from ansatz.runs.pipeline import Pipeline
 
 MOST = 20
@@ -19,7 +20,12 @@ Normalisers = dict[tuple[float, ...], LogZ]
 
 
 def find_normalisers(
-    pipeline: Pipeline, known: Normalisers, rows: np.ndarray | None, begin: Array, seed: int
+    recipe: Recipe,
+    pipeline: Pipeline,
+    known: Normalisers,
+    rows: np.ndarray | None,
+    begin: Array,
+    seed: int,
 ) -> Normalisers:
     """log Z under every one of these rows; what is `known` already is not found again."""
     distinct = _distinct(rows)
@@ -33,7 +39,7 @@ def find_normalisers(
         if row not in known:
             given = pipeline.given(jnp.asarray(np.array(row), begin.dtype)) if row else None
             own = jax.random.fold_in(key, place)
-            known[row] = pipeline.model.log_normaliser(own, begin, given)
+            known[row] = recipe.log_normaliser(pipeline.model, own, begin, given)
     return {row: known[row] for row in distinct}
 
 

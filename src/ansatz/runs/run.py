@@ -101,7 +101,7 @@ class Run(Fitted):
         dataset = self.read(data)
         rows = rows_of(dataset, self.record.condition_columns)
         begin = self.as_learnt(dataset.take(np.arange(min(len(dataset), EVENTS_TO_START))))
-        return find_normalisers(self.pipeline, self.known, rows, begin, seed)
+        return find_normalisers(self.record.recipe, self.pipeline, self.known, rows, begin, seed)
 
     def evidence(self, data: Any, *, samples: int = 100, seed: int = 0) -> Evidence:
         """For every event the bound of `samples` draws, the same corrected for what it misses on

@@ -346,7 +346,7 @@ def test_the_slope_of_a_delegated_phase_is_the_exact_one():
     machine = random_machine("bipartite:7x5", "binary", visible=range(7))
     events = exact_samples(jax.random.key(0), machine.at(0.3), 100)[:7].T
     batch = Batch(event=events, condition=None, weight=jnp.ones(100), size=jnp.asarray(100.0))
-    phases = (Exact(), Delegated(Device(), 4000, 60))
+    phases = (Exact(), Delegated(60, 4000, Device()))
     slopes = []
     for phase in phases:
         objective = NegativeLogLikelihood(phase, False, 1, 0.0, 0.0)

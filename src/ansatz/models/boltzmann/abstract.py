@@ -11,13 +11,14 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, PRNGKeyArray, Shaped
 
+from ansatz.models.boltzmann.batched import one_chain
+from ansatz.models.boltzmann.drawn import DrawnMachine
 from ansatz.models.boltzmann.enumeration import log_sum_free
 from ansatz.models.boltzmann.kernel import AbstractKernel, Beta, State, run
 from ansatz.models.boltzmann.units import VALUES, Units
 from ansatz.protocol.capabilities import (
     Condition,
     Delegating,
-    LogZ,
     Measure,
     Sampler,
     Scalar,
@@ -151,24 +152,6 @@ class AbstractMachine(Delegating, Unnormalised):
     def continuous(self, event: Float[Array, "..."]) -> Bool[Array, "..."]:
         return jnp.full(self.shape, self.gaussian)
 
-    def log_normaliser(
-        self,
-        key: PRNGKeyArray,
-        events: Shaped[Array, "..."] | np.ndarray,
-        condition: Condition = None,
-    ) -> LogZ:
-        """log Z, of events and conditions together, or of events under one condition.
-
-        Exact where states can be enumerated, else annealed from both sides.
-        """
-        from ansatz.models.boltzmann.normaliser import log_normaliser
-
-        if condition is None:
-            return log_normaliser(key, self, events if not self.given else None)
-        left, shift = self.under(condition)
-        found = log_normaliser(key, left, events)
-        return found._replace(low=found.low - float(shift), high=found.high - float(shift))
-
     def sample(self, key: PRNGKeyArray, condition: Condition = None) -> Float[Array, "..."]:
         """One event after `sweeps` sweeps; vmapped, as many chains at once.
 
@@ -195,8 +178,6 @@ class AbstractMachine(Delegating, Unnormalised):
 
     def drawn_by(self, sampler: Any) -> Sampler:
         """The same machine, its events drawn by a `Device`."""
-        from ansatz.models.boltzmann.drawn import DrawnMachine
-
         return DrawnMachine(self, sampler)
 
     def shown(self, values: Float[Array, "visible chain"]) -> State:
@@ -253,36 +234,3 @@ def clamped_nodes(
         twice = next(i for i in known if known.count(i) > 1)
         raise DataError(f"The node {twice} is there twice among those to {use}.")
     return known
-
-
-@jax.custom_batching.custom_vmap
-def one_chain(model: Any, key: PRNGKeyArray, condition: Condition) -> State:
-    """One chain of a model that has `chains(key, count, given)`; vmapped, many of one state."""
-    return model.chains(key, 1, None if condition is None else condition[:, None])
-
-
-@one_chain.def_vmap
-def _many_chains(
-    size: int,
-    batched: Sequence[Any],
-    model: Any,
-    keys: Shaped[Array, "..."],
-    conditions: Float[Array, "..."] | None,
-) -> tuple[Float[Array, "event node 1"], bool]:
-    """Many events are many chains of one state, which is what a kernel is fast at.
-
-    Their noise is one stream, that of the first key.
-    """
-    models, many, each = batched
-    if not many or any(jax.tree.leaves(models)):
-        axes = jax.tree.map(lambda own: 0 if own else None, tuple(batched))
-
-        def alone(m: Any, k: PRNGKeyArray, c: Condition) -> State:
-            return m.chains(k, 1, None if c is None else c[:, None])
-
-        return jax.vmap(alone, in_axes=axes)(model, keys, conditions), True
-    given = None
-    if conditions is not None:
-        alike = (len(conditions), size)
-        given = conditions.T if each else jnp.broadcast_to(conditions[:, None], alike)
-    return model.chains(keys[0], size, given).T[:, :, None], True

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
-from ansatz.models.boltzmann.abstract import one_chain
+from ansatz.models.boltzmann.batched import one_chain
 from ansatz.models.boltzmann.exact import log_z_enumerated
 from ansatz.models.boltzmann.kernel import State
 from ansatz.models.boltzmann.restricted import RestrictedMachine

@@ -9,7 +9,7 @@ from ansatz.models.boltzmann.elimination import narrow
 from ansatz.models.boltzmann.exact import enumerable, log_z
 from ansatz.models.boltzmann.machine import BoltzmannMachine
 from ansatz.models.boltzmann.sandwich import Sandwich, sandwich
-from ansatz.protocol.capabilities import LogZ
+from ansatz.protocol.capabilities import Condition, LogZ
 
 CHAINS, STEPS = 256, 1000
 
@@ -18,8 +18,20 @@ def log_normaliser(
     key: PRNGKeyArray,
     machine: AbstractMachine,
     events: Shaped[Array, "event ..."] | np.ndarray | None,
+    condition: Condition = None,
 ) -> LogZ:
-    """log Z; where it is annealed, from independent units with the means of the events."""
+    """log Z, of events and conditions together, or of events under one condition.
+
+    Exact where states can be enumerated; else annealed from both sides, beginning with
+    independent units of the means of the events.
+    """
+    if condition is not None:
+        left, shift = machine.under(condition)
+        found = log_normaliser(key, left, events)
+        return found._replace(low=found.low - float(shift), high=found.high - float(shift))
+    if machine.given:
+        # What the conditions are like, events do not tell.
+        events = None
     if enumerable(machine) or (isinstance(machine, BoltzmannMachine) and narrow(machine)):
         value = float(log_z(machine))
         return LogZ(value, value, 0.0, "exact")

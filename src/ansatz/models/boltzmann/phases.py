@@ -148,11 +148,8 @@ class Contrastive(AbstractFreePhase):
         return _free(machine, kernel, _swept(kernel, laid, key, self.sweeps), weights), None
 
 
-class Persistent(AbstractFreePhase):
-    """PCD-k: chains that go on from step to step, k sweeps in each (Tieleman, 2008).
-
-    Without bias as long as the machine changes more slowly than its chains forget.
-    """
+class AbstractChains(AbstractFreePhase):
+    """By chains that live from step to step, some sweeps in each."""
 
     sweeps: int = eqx.field(static=True)
     chains: int = eqx.field(static=True)
@@ -163,6 +160,13 @@ class Persistent(AbstractFreePhase):
 
     def initial(self, machine: AbstractMachine) -> Chains:
         return _fresh(machine, self.chains)
+
+
+class Persistent(AbstractChains):
+    """PCD-k: chains that go on from step to step, k sweeps in each (Tieleman, 2008).
+
+    Without bias as long as the machine changes more slowly than its chains forget.
+    """
 
     def __call__(
         self,
@@ -178,19 +182,13 @@ class Persistent(AbstractFreePhase):
         return _free(machine, kernel, laid, _alike(weights, self.chains)), kernel.restore(laid)
 
 
-class Tempered(AbstractFreePhase):
+class Tempered(AbstractChains):
     """Persistent chains at several temperatures that change places (Desjardins et al., 2010).
 
     Those at inverse temperature 1 give the slope; the hotter ones carry them from mode to mode.
     """
 
-    sweeps: int = eqx.field(static=True)
-    chains: int = eqx.field(static=True)
     betas: tuple[float, ...] = eqx.field(static=True)
-
-    @property
-    def count(self) -> int:
-        return self.chains
 
     def initial(self, machine: AbstractMachine) -> Chains:
         return _fresh(machine, self.chains * len(self.betas))
@@ -210,15 +208,10 @@ class Tempered(AbstractFreePhase):
         return _free(machine, kernel, cold, _alike(weights, self.chains)), found.last
 
 
-class Delegated(AbstractFreePhase):
+class Delegated(AbstractChains):
     """States that a device draws, afresh in each step or, where it can, from those before."""
 
     device: Device = eqx.field(static=True)
-    chains: int = eqx.field(static=True)
-    sweeps: int = eqx.field(static=True)
-
-    def initial(self, machine: AbstractMachine) -> Chains:
-        return _fresh(machine, self.chains)
 
     def __call__(
         self,

@@ -12,9 +12,11 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from ansatz.models.boltzmann.abstract import AbstractMachine
 from ansatz.models.boltzmann.chains import ChainSettings
 from ansatz.models.boltzmann.figures import figures
+from ansatz.models.boltzmann.normaliser import log_normaliser
 from ansatz.models.boltzmann.objective import NegativeLogLikelihood, shown
 from ansatz.models.boltzmann.units import Units, span
 from ansatz.models.boltzmann.update import MachineUpdate, watchable
+from ansatz.protocol.capabilities import Condition, LogZ
 from ansatz.protocol.errors import OptionError
 from ansatz.protocol.figures import Figure
 from ansatz.protocol.gradient import Group, gradient
@@ -58,6 +60,15 @@ class MachineRecipe(ChainSettings, Optimiser, Recipe):
         resolved = replace(self, units=units, preprocess=self._steps(spec, units))
         machine = resolved._example(spec)
         return replace(resolved, method=resolved.chosen(machine))
+
+    def log_normaliser(
+        self,
+        model: Any,
+        key: PRNGKeyArray,
+        events: Array,
+        condition: Condition = None,
+    ) -> LogZ:
+        return log_normaliser(key, model, events, condition)
 
     def initialise(self, model: Any, batch: Batch, key: PRNGKeyArray) -> Any:
         """Start at independent visible units with the means of the events."""
