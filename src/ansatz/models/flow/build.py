@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -37,18 +37,16 @@ from ansatz.bijections import (
 from ansatz.distributions import Logistic, Normal
 from ansatz.models.flow.model import Flow
 from ansatz.models.flow.own import check_base, shape_of_noise
+from ansatz.models.flow.settings import FlowSettings
 from ansatz.nets import MLP, FieldNet, MaskedMLP, ResidualMLP
 from ansatz.nets.images import Images
 from ansatz.protocol.recipe import Spec
-
-if TYPE_CHECKING:
-    from ansatz.models.flow.recipe import FlowRecipe
 
 DEVIATIONS = {"normal": 1.0, "logistic": math.pi / math.sqrt(3)}
 """Of the noise: what a first batch of events is scaled to."""
 
 
-def build(recipe: "FlowRecipe", spec: Spec, key: PRNGKeyArray, nets: dict[str, Any]) -> Flow:
+def build(recipe: FlowSettings, spec: Spec, key: PRNGKeyArray, nets: dict[str, Any]) -> Flow:
     """A flow that starts as a scaling alone, or with a bijection or base of the user's own."""
     extended = spec.size == 1 and recipe.structure == "coupling" and "bijection" not in nets
     events = (2,) if extended else spec.shape
@@ -82,18 +80,18 @@ def start(
     return Chain(tuple(members))
 
 
-def _map(recipe: "FlowRecipe") -> AbstractScalarMap:
+def _map(recipe: FlowSettings) -> AbstractScalarMap:
     if recipe.coupling == "spline":
         return Spline(recipe.bins, recipe.bound)
     return Shift() if recipe.coupling == "additive" else ShiftAndScale()
 
 
-def _scaling(recipe: "FlowRecipe", shape: tuple[int, ...]) -> Scaling:
+def _scaling(recipe: FlowSettings, shape: tuple[int, ...]) -> Scaling:
     zeros = jnp.zeros(shape, recipe.dtype)
     return Scaling(zeros, zeros)
 
 
-def _of_rows(recipe: "FlowRecipe", spec: Spec, key: PRNGKeyArray) -> Chain:
+def _of_rows(recipe: FlowSettings, spec: Spec, key: PRNGKeyArray) -> Chain:
     """Layers that lay an event out in a row: f = (mix ∘ couple) ∘ ... ∘ (mix ∘ couple)."""
     one, size, map = _layer(recipe, spec), spec.size, _map(recipe)
     mixing: dict[str, Callable[[PRNGKeyArray], AbstractBijection]] = {
@@ -119,7 +117,7 @@ def _of_rows(recipe: "FlowRecipe", spec: Spec, key: PRNGKeyArray) -> Chain:
     return Chain(tuple(parts))
 
 
-def _layer(recipe: "FlowRecipe", spec: Spec) -> Callable[[AbstractScalarMap, PRNGKeyArray], Any]:
+def _layer(recipe: FlowSettings, spec: Spec) -> Callable[[AbstractScalarMap, PRNGKeyArray], Any]:
     """What makes one layer, but for the mixing."""
     size = spec.size
     common: dict[str, Any] = {
@@ -145,7 +143,7 @@ def _layer(recipe: "FlowRecipe", spec: Spec) -> Callable[[AbstractScalarMap, PRN
     return couple
 
 
-def _of_fields(recipe: "FlowRecipe", spec: Spec, key: PRNGKeyArray) -> Chain:
+def _of_fields(recipe: FlowSettings, spec: Spec, key: PRNGKeyArray) -> Chain:
     """Convolutional couplings on a field, at one scale or at several.
 
     Each level couples on a checkerboard; all but a last one by itself then squeeze, couple by

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -28,6 +28,7 @@ from ansatz.models.vae.prior import (
     VampPrior,
     check_prior,
 )
+from ansatz.models.vae.settings import VAESettings
 from ansatz.models.vae.view import View
 from ansatz.nets import (
     MLP,
@@ -38,9 +39,6 @@ from ansatz.nets import (
 from ansatz.protocol.errors import OptionError
 from ansatz.protocol.recipe import Spec
 
-if TYPE_CHECKING:
-    from ansatz.models.vae.recipe import VAERecipe
-
 CODES: dict[str, Callable[[tuple[int, ...]], AbstractHead]] = {
     "normal": NormalHead,
     "full": FullNormalHead,
@@ -49,7 +47,7 @@ CODES: dict[str, Callable[[tuple[int, ...]], AbstractHead]] = {
 """What the encoder says of a code, by the name of the posterior."""
 
 
-def build(recipe: "VAERecipe", spec: Spec, key: PRNGKeyArray, nets: dict[str, eqx.Module]) -> VAE:
+def build(recipe: VAESettings, spec: Spec, key: PRNGKeyArray, nets: dict[str, eqx.Module]) -> VAE:
     """A VAE of the right shapes with random parameters, or with nets of the user's own."""
     # A key for each part: one more layer or component leaves the others as they are.
     keys = jax.random.split(key, 5)
@@ -89,7 +87,7 @@ def build(recipe: "VAERecipe", spec: Spec, key: PRNGKeyArray, nets: dict[str, eq
     )
 
 
-def _top(recipe: "VAERecipe", view: View, own: eqx.Module | None, key: PRNGKeyArray) -> Any:
+def _top(recipe: VAESettings, view: View, own: eqx.Module | None, key: PRNGKeyArray) -> Any:
     """The prior of the layer that nothing stands above."""
     latent = (recipe.latent, *recipe.deeper)[-1]
     word = PriorWord.of(recipe.prior)
@@ -120,7 +118,7 @@ def _top(recipe: "VAERecipe", view: View, own: eqx.Module | None, key: PRNGKeyAr
 
 
 def _between(
-    recipe: "VAERecipe", spec: Spec, below: int, above: int, key: PRNGKeyArray
+    recipe: VAESettings, spec: Spec, below: int, above: int, key: PRNGKeyArray
 ) -> ConditionalNet:
     """From one stochastic layer to the next."""
     head = CODES[recipe.posterior]((above,))
