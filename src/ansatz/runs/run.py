@@ -138,6 +138,13 @@ class Run(Fitted):
         batch = batch_of(self.pipeline, key, some, jnp.asarray(dataset.events, self._dtype))
         return self.record.recipe.diagnose(self.model, batch, key_model, refine=refine)
 
+    def course(self, name: str) -> tuple[np.ndarray, np.ndarray]:
+        """The epochs, and a number of the history after each of them."""
+        epochs, values = (
+            np.array([row[n] for row in self.history], float) for n in ("epoch", name)
+        )
+        return epochs, values
+
     def figures(self, data: Any = None, *, events: int = 2000, seed: int = 0) -> tuple[Figure, ...]:
         """What is worth looking at, as arrays and labels, in the units of the data.
 

@@ -1,7 +1,6 @@
 """What a growing price of codes does to reconstruction, to codes and to what each latent means."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, ClassVar
 
 import equinox as eqx
@@ -16,9 +15,9 @@ from ansatz.protocol.figures import Curve, Curves, Figure, ImageGrid, Panel
 from ansatz.runs.pipeline import batch_of
 from ansatz.runs.run import Run
 from ansatz.studies.claim import Claim, Measured
+from ansatz.studies.real import MNIST
 from ansatz.studies.study import Context, Findings, Study
 
-MNIST = Path("../shared/data/mnist")
 LATENT = 25
 BETAS = (0.5, 1.0, 2.0, 4.0, 8.0)
 SHOWN = (0.5, 1.0, 4.0)

@@ -12,9 +12,9 @@ from ansatz.data.read import read
 from ansatz.protocol.figures import Bars, Figure, ImageGrid
 from ansatz.runs.run import Run
 from ansatz.studies.claim import Claim, Measured
+from ansatz.studies.real import MNIST
 from ansatz.studies.study import Context, Findings, Study
 
-MNIST = Path("../shared/data/mnist")
 DRAWS = 200
 SHOWN = 10
 MOST_EVENTS = 8000

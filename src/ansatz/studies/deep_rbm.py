@@ -17,10 +17,8 @@ from ansatz.models.boltzmann.phases import free_energies
 from ansatz.protocol.figures import Curve, Curves, ImageGrid, Panel
 from ansatz.runs.run import Run
 from ansatz.studies.claim import Claim, Measured
+from ansatz.studies.real import MNIST
 from ansatz.studies.study import Context, Findings, Study
-
-MNIST = Path("..") / "shared" / "data" / "mnist"
-"""Where the images lie, from the project's root."""
 
 HIDDEN, FEWER = 16, 12
 """Hidden units of each layer, on MNIST and on the small digits."""

@@ -150,9 +150,7 @@ def learning(fitted: dict[str, Fitted]) -> Curves:
     """KL(p ‖ q) over validation points, epoch by epoch."""
     curves = []
     for name, one in fitted.items():
-        rows = one.run.history
-        epochs = np.array([row["epoch"] for row in rows], float)
-        losses = np.array([row["validation_loss"] for row in rows], float)
+        epochs, losses = one.run.course("validation_loss")
         curves.append(Curve(name, epochs, losses - losses.min() + 1e-3))
     return Curves(
         name="learning",

@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -11,10 +10,9 @@ from jaxtyping import Float, Shaped
 from ansatz.protocol.figures import Curve, Curves, Figure, Matrix, Panel
 from ansatz.runs.run import Run
 from ansatz.studies.claim import Claim, Measured
+from ansatz.studies.real import MNIST
 from ansatz.studies.study import Context, Findings, Study
 
-MNIST = Path("../shared/data/mnist")
-"""Where the images of Burda and others are looked for, from the folder one is in."""
 EPOCHS, QUICK_EPOCHS, LEAST_EPOCHS = 200, 100, 5
 MINUTES = 120.0
 DRAWS, QUICK_DRAWS = 5000, 500
@@ -282,11 +280,8 @@ def learning(fitted: dict[Cell, Fitted]) -> Curves:
     """The negative bound of the events learnt from, epoch by epoch."""
     curves = []
     for cell, found in fitted.items():
-        rows = found.run.history
-        epochs, losses = (
-            np.array([row[name] for row in rows], float) for name in ("epoch", "loss")
-        )
-        start = len(rows) // 10
+        epochs, losses = found.run.course("loss")
+        start = len(epochs) // 10
         curves.append(Curve(_label(cell), epochs[start:], losses[start:]))
     return Curves(
         name="learning",

@@ -261,8 +261,8 @@ def eigenvalues(runs: tuple[Run, ...], learnt: Events) -> Curves:
 def learning(runs: tuple[Run, ...], learnt: Events) -> Curves:
     """The course of all fits, and the highest that it can rise to."""
     maximum = LinearGaussian.most_likely(learnt, LATENT).log_prob(learnt).mean()
-    epochs = np.array([row["epoch"] for row in runs[0].history])
-    elbos = [-np.array([row["loss"] for row in run.history], float) for run in runs]
+    epochs, _ = runs[0].course("loss")
+    elbos = [-run.course("loss")[1] for run in runs]
     second_half = slice(len(epochs) // 2, None)
     panels = []
     for label, shown in [

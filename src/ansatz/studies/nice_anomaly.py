@@ -15,11 +15,9 @@ from ansatz.report.anomaly import figures as of_anomalies
 from ansatz.runs.record import Record
 from ansatz.runs.run import Run
 from ansatz.studies.claim import Claim, Measured
+from ansatz.studies.real import KMNIST, MNIST
 from ansatz.studies.study import Context, Findings, Study
 
-DATA = Path("../shared/data")
-MNIST, KMNIST = DATA / "mnist", DATA / "kmnist" / "kmnist-test-imgs.npz"
-"""Where the images are looked for, from the folder one is in."""
 MINUTES = 25.0
 LEAST_EPOCHS = 2
 RATE, DIGITS_RATE = 0.01, 0.05
@@ -259,11 +257,10 @@ def samples(run: Run, seed: int) -> ImageGrid:
 
 def learning(run: Run) -> Figure:
     """log p of pixels in [0, 1], epoch by epoch."""
-    epochs = np.array([row["epoch"] for row in run.history], float)
-    curves = [
-        Curve(label, epochs, -np.array([row[name] for row in run.history], float))
-        for label, name in (("training", "loss"), ("validation", "validation_loss"))
-    ]
+    curves = []
+    for label, name in (("training", "loss"), ("validation", "validation_loss")):
+        epochs, losses = run.course(name)
+        curves.append(Curve(label, epochs, -losses))
     return Curves(
         name="learning",
         title="Learning",

@@ -1,7 +1,6 @@
 """The ground state of a quantum magnet, learnt from its measurements."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
@@ -11,11 +10,9 @@ from scipy import optimize, stats
 from ansatz.protocol.figures import Bars, Cloud, Curve, Curves, Panel, Scatter
 from ansatz.runs.run import Run
 from ansatz.studies.claim import Claim, Measured
+from ansatz.studies.real import TFIM
 from ansatz.studies.study import Context, Findings, Study
 from ansatz.studies.transverse_ising import ground_state, hamiltonian, snapshots, spins
-
-TFIM = Path("..") / "shared" / "data" / "tfim"
-"""Where the measurements lie, from the project's root."""
 
 SITES, SNAPSHOTS = 10, 10_000
 HIDDEN = 5

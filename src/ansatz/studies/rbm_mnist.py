@@ -14,10 +14,8 @@ from ansatz.models.boltzmann.sandwich import Sandwich, sandwich
 from ansatz.protocol.figures import Curve, Curves, ImageGrid, Panel
 from ansatz.runs.run import Run
 from ansatz.studies.claim import Claim, Measured
+from ansatz.studies.real import MNIST
 from ansatz.studies.study import Context, Findings, Study
-
-MNIST = Path("..") / "shared" / "data" / "mnist"
-"""Where the images lie, from the project's root."""
 
 LEAST = -141.0
 """What the mean log-likelihood must reach, in nats."""
@@ -220,11 +218,7 @@ def class_claim(run: Run) -> Claim:
 def courses(centred: tuple[Run, ...], plain: tuple[Run, ...]) -> Curves:
     """The exact log-likelihood epoch by epoch."""
     curves = [
-        Curve(
-            label,
-            np.array([row["epoch"] for row in run.history]),
-            np.array([row["validation_log_likelihood"] for row in run.history]),
-        )
+        Curve(label, *run.course("validation_log_likelihood"))
         for label, runs in (("centred", centred), ("plain", plain))
         for run in runs
     ]

@@ -1,7 +1,6 @@
 """A Boltzmann machine as the prior of bits, against coins with the same nets and steps."""
 
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
 import jax
@@ -19,10 +18,8 @@ from ansatz.protocol.figures import Curve, Curves, Figure, ImageGrid, Panel
 from ansatz.runs.pipeline import batch_of
 from ansatz.runs.run import Run
 from ansatz.studies.claim import Claim, Measured
+from ansatz.studies.real import MNIST
 from ansatz.studies.study import Context, Findings, Study
-
-MNIST = Path("..") / "shared" / "data" / "mnist"
-"""Where the images lie, from the project's root."""
 
 PRIORS = {"boltzmann": "Boltzmann machine", "bernoulli": "independent coins"}
 
@@ -208,8 +205,7 @@ def figures(fitted: dict[str, Fitted], seed: int) -> tuple[Figure, ...]:
     )
     curves = []
     for prior, (own, _, _) in fitted.items():
-        epochs = np.array([row["epoch"] for row in own.history], float)
-        values = np.array([row["validation_reconstruction"] for row in own.history], float)
+        epochs, values = own.course("validation_reconstruction")
         start = len(epochs) // 10
         curves.append(Curve(PRIORS[prior], epochs[start:], values[start:]))
     found.append(
