@@ -5,13 +5,14 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from ansatz.models.boltzmann import BoltzmannMachine
 from ansatz.models.boltzmann.exact import log_z_enumerated
 from ansatz.models.boltzmann.objective import Carry as Learnt
 from ansatz.models.boltzmann.objective import NegativeLogLikelihood
-from ansatz.models.boltzmann.phases import Chains
+from ansatz.models.boltzmann.phases import Chains, free_energies
 from ansatz.models.vae.model import VAE
 from ansatz.models.vae.objective import NegativeBound, RunningMean
 from ansatz.protocol.capabilities import Condition, Event, Scalar
@@ -27,10 +28,10 @@ class Carry(eqx.Module):
 
 
 class MachineBound(AbstractObjective):
-    """-E_q[log p(x | z)] + beta KL(q || p) with KL = -H(q) + E_q[E(z)] + log Z.
+    """-E_q[log p(x | z)] + beta KL(q || p) with KL = -H(q) + E_q[F(z)] + log Z.
 
     Encoder and decoder follow the gradient of the bound with the machine held, to which log Z
-    adds nothing. The machine follows the mean of dE/dθ over codes that are drawn for the batch,
+    adds nothing. The machine follows the mean of dF/dθ over codes that are drawn for the batch,
     of zeros and ones, less that over its own chains: the slope of the bound in its parameters.
     The step from which the machine learns `alone` is that from which nothing else does.
     """
@@ -89,7 +90,8 @@ class MachineBound(AbstractObjective):
         """The mean energy of the chains at inverse temperature 1, which stand last."""
         if chains is None:
             return None
-        return jnp.mean(machine.energies(chains[:, -self.learning.free.count :]))
+        shown = chains[np.array(machine.visible, int), -self.learning.free.count :]
+        return jnp.mean(free_energies(machine, shown))
 
 
 class HardBound(AbstractObjective):
