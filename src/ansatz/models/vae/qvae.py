@@ -59,9 +59,10 @@ class QVAERecipe(ChainSettings, VariationalRecipe):
     coupled with each other, and hidden units with both."""
     edges: tuple[str, ...] = ()
     """Or the edges themselves, as 0-1 1-2."""
-    hidden_units: int = 0
-    """Units of the prior that no code shows, of one colour of the graph: what they are coupled to
-    hangs together in ways that pairs of bits cannot."""
+    hidden_units: int | None = None
+    """Units of the prior that no code shows, of one colour of the graph: bits that are coupled to
+    them hang together in ways that pairs of bits cannot. As many as bits if nothing is said of
+    the graph, and otherwise none."""
     levels: int = 0
     """Levels of the encoder, each of which sees the event and the levels before it: one for each
     colour of the graph, or 1 for all; 0 is one for each colour of a few."""
@@ -104,7 +105,7 @@ class QVAERecipe(ChainSettings, VariationalRecipe):
                 f"{self.prior_epochs}."
             )
         for name, least in (("annealing", 1), ("levels", 0), ("hidden_units", 0)):
-            if getattr(self, name) < least:
+            if (getattr(self, name) or 0) < least:
                 raise OptionError(f"{name} must not be {getattr(self, name)}.")
         if not 1 <= len(self.temperature) <= 2 or min(self.temperature) <= 0:
             raise OptionError(
@@ -191,7 +192,7 @@ class QVAERecipe(ChainSettings, VariationalRecipe):
             phase = NegativeLogLikelihood(
                 self.free_phase(1), self.slope == "centred", 1, self.l1, self.l2
             )
-            objective = MachineBound(bound, phase, exact, learning if self.prior_epochs else None)
+            objective = MachineBound(bound, phase, exact, alone=not learning)
             judge = HardBound(hard, exact)
             fixed.append(Group(None, "prior.known"))
             fixed.append(Group(None, "prior.rows"))
@@ -254,8 +255,15 @@ class QVAERecipe(ChainSettings, VariationalRecipe):
             self.levels,
             self.partitions,
             given,
-            self.hidden_units,
+            self._unseen,
         )
+
+    @property
+    def _unseen(self) -> int:
+        """How many hidden units there are."""
+        if self.hidden_units is not None:
+            return self.hidden_units
+        return 0 if self.graph or self.edges else self.latent
 
     def _machine(self, spec: Spec) -> BoltzmannMachine:
         """A machine of the right form, its weights at zero."""
@@ -265,7 +273,7 @@ class QVAERecipe(ChainSettings, VariationalRecipe):
             weight=jnp.zeros(len(graph.edges), self.dtype),
             terms=None,
             graph=graph,
-            visible=tuple(range(graph.nodes - self.hidden_units)),
+            visible=tuple(range(graph.nodes - self._unseen)),
             shape=(self.latent,),
             units="binary",
             sweeps=self.sweeps,
