@@ -221,14 +221,12 @@ def claims(judged: Judged) -> tuple[Claim, ...]:
 def figures(run: Run, tested: Pairs, judged: Judged, seed: int) -> tuple[Figure, ...]:
     """Posteriors of a few readings, the motions they allow, coverage at all levels, learning."""
     generator, grid = np.random.Generator(np.random.Philox(seed)), Grid.laid()
-    clouds, panels = [], []
+    exact, flows, panels = [], [], []
     fine = np.linspace(0, TIMES[-1], 100)
     for k, (truth, y) in enumerate(zip(*(part[:SHOWN] for part in tested), strict=True), 1):
         drawn = run.sample(DRAWN, condition=np.tile(y, (DRAWN, 1)), seed=seed)
-        clouds += [
-            Cloud(f"readings {k}, exact", grid.draws(y, DRAWN, generator)),
-            Cloud(f"readings {k}, flow", drawn),
-        ]
+        exact.append(Cloud(f"readings {k}, exact", grid.draws(y, DRAWN, generator)))
+        flows.append(Cloud(f"readings {k}, flow", drawn))
         motions = displacement(drawn[:MOTIONS], fine)
         panels.append(
             Panel(
@@ -249,7 +247,7 @@ def figures(run: Run, tested: Pairs, judged: Judged, seed: int) -> tuple[Figure,
             title="What readings say of frequency and damping",
             caption="Draws from the exact posterior, by the grid, and from the flow, for the first "
             f"{SHOWN} readings that it has not seen: they should not be told apart.",
-            clouds=tuple(clouds),
+            clouds=(*exact, *flows),
             x_label="ln ω",
             y_label="ln γ",
         ),
@@ -257,7 +255,7 @@ def figures(run: Run, tested: Pairs, judged: Judged, seed: int) -> tuple[Figure,
             name="motions",
             title="Motions that the readings allow",
             caption=f"x(t) of {MOTIONS} draws of the flow for the same readings, the true motion, "
-            f"and the readings, whose error is {NOISE}.",
+            f"and the readings, joined by a line, whose error is {NOISE}.",
             panels=tuple(panels),
             x_label="t",
         ),
