@@ -306,8 +306,9 @@ def test_nothing_is_known_of_log_z_before_the_end():
     assert "not known before the fit is done" in recipe.caveat(model)
     concluded = recipe.conclude(model, jax.random.key(0))
     assert recipe.caveat(concluded) == "; log Z of the prior exact"
-    # A machine without couplings or biases has 2^6 states of energy zero, and couplings are small.
-    assert float(concluded.prior.known.upper[0]) == pytest.approx(6 * np.log(2), abs=0.05)
+    # Six bits and as many hidden units have 2^12 states, all of energy zero but for couplings
+    # that are small.
+    assert float(concluded.prior.known.upper[0]) == pytest.approx(12 * np.log(2), abs=0.05)
 
 
 def test_a_wide_gap_of_log_z_is_said():

@@ -142,6 +142,7 @@ def test_mistakes_in_a_graph(edges, options, said):
     [
         ("pegasos:3", "Did you mean 'pegasus'"),
         ("grid:4", "should be written grid:LxL"),
+        ("multipartite:4", "should be written multipartite:AxBx"),
         ("pegasus:1", "at least 2"),
         ("chain:0", "at least 1"),
         ("chain:2:periodic", "sides of at least 3"),
@@ -150,4 +151,4 @@ def test_mistakes_in_a_graph(edges, options, said):
 def test_mistakes_in_a_name(name, said):
     with pytest.raises(OptionError, match=said):
         named(name)
-    assert len(NAMES) == 7
+    assert len(NAMES) == 8
