@@ -78,4 +78,13 @@ def test_between_temperatures_nearest_is_not_good_enough():
     assert all(c.verdict == Verdict.HOLDS for c in conditional_flow.claims(right))
     nearest = {t: at(t, m, m + 0.1 * (t == 0.75)) for t, m in means.items()}
     failed = [c.name for c in conditional_flow.claims(nearest) if c.verdict != Verdict.HOLDS]
-    assert failed == ["magnetisation at 0.75"]
+    assert failed == ["draws at 0.75", "weighted at 0.75"]
+
+
+def test_weights_shift_a_normal_magnetisation():
+    """A normal number of the mean µ and the variance σ², weighted by e^(a m), has µ + a σ²."""
+    m = np.random.default_rng(0).normal(0.6, 0.1, 4000)
+    fields = np.broadcast_to(m[:, None, None], (4000, 2, 2))
+    chains = conditional_flow.Annealed(fields, np.zeros(4000), 0.8)
+    value, error, _ = conditional_flow.At(1.0, chains, fields, -5 * m, np.zeros(4000)).weighted
+    assert abs(value - 0.55) < 4 * error < 0.01
