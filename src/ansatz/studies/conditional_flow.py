@@ -60,8 +60,8 @@ class ConditionalFlowStudy(Study):
     flow of convolutional couplings whose nets are told T. Between them it has seen nothing, and
     is asked there for the mean size of the magnetisation, which falls as fields cease to point all
     one way: by its draws as they are, and weighted by exp(−S / T) / q, which its density allows and
-    which puts right what is nearly right. Both are compared with chains annealed at that temperature
-    (Neal, 2001). The events are synthetic.
+    which puts right what is nearly right. Both are compared with chains that are annealed at that
+    temperature (Neal, 2001). The events are synthetic.
     """
 
     name: ClassVar[str] = "conditional-flow"
