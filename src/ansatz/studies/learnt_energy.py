@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from jaxtyping import Float
@@ -36,7 +37,7 @@ class Learnt:
         """Effective samples of the flow's draws."""
         return effective_fraction(self.log_weights)
 
-    @property
+    @cached_property
     def on_reference(self) -> Estimate:
         """The same from samples of p."""
         return effective_fraction_on_reference(self.fit.weigh(self.reference))
