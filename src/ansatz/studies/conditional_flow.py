@@ -61,9 +61,9 @@ class ConditionalFlowStudy(Study):
     """Fields of the φ⁴ theory at four temperatures, p(φ | T) ∝ exp(−S(φ) / T), are learnt by one
     flow of splines whose nets are told T. Between them it has seen nothing, and is asked there for
     the mean size of the magnetisation, which falls as fields cease to point all one way: by its
-    draws as they are, and weighted by exp(−S / T) / q, which its density allows and which puts right
-    what is nearly right. Both are compared with chains that are annealed at that temperature (Neal,
-    2001). The events are synthetic.
+    draws as they are, and weighted by exp(−S / T) / q, which its density allows and which puts
+    right what is nearly right. Both are compared with chains that are annealed at that temperature
+    (Neal, 2001). The events are synthetic.
     """
 
     name: ClassVar[str] = "conditional-flow"
