@@ -180,18 +180,21 @@ def well_claim(name: str, measured: Measured, p: float) -> Claim:
 
 
 def effective_claim(one: Learnt) -> Claim:
-    """That neither kind of effective samples knows of a mode that the other does not."""
+    """That samples of p know of no mode that the flow's own draws do not."""
     own, other = one.own, one.on_reference
+    ratio = other.value / own.value
+    error = ratio * float(np.hypot(own.error / own.value, other.error / other.value))
     return Claim(
         name=f"{one.name}, effective samples",
-        sentence=f"{one.name}: {other.value:.1%} of draws are effective by "
-        f"{len(one.reference):,} samples of p, and {own.value:.1%} by the flow's own: the "
-        "difference.",
-        expected=0.0,
-        source="both are (E_q w)² / E_q w², unless q misses what p has",
-        measured=Measured(other.value - own.value, float(np.hypot(own.error, other.error))),
-        tolerance=0.1,
-        why="a missed mode with a tenth of the weight would take nearly all of the first away",
+        sentence=f"{one.name}: {own.value:.1%} of draws are effective by the flow's own, and "
+        f"{other.value:.1%} by {len(one.reference):,} samples of p: what the second is of the "
+        "first.",
+        expected=0.5,
+        source="both are (E_q w)² / E_q w²; the second sees tails that the first has not reached",
+        measured=Measured(ratio, error),
+        tolerance=0.0,
+        why="a mode that is missed, of however little weight, would leave next to nothing",
+        side="at least",
     )
 
 

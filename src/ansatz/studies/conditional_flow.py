@@ -201,6 +201,13 @@ def magnetisations(each: dict[float, At]) -> Curves:
                     Curve("flow, between", at[~learnt], found[~learnt]),
                 ),
             ),
+            Panel(
+                "less that of chains",
+                (
+                    Curve("flow, learnt", at[learnt], (found - exact)[learnt]),
+                    Curve("flow, between", at[~learnt], (found - exact)[~learnt]),
+                ),
+            ),
         ),
         x_label="T",
     )
