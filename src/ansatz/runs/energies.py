@@ -60,35 +60,10 @@ class EnergyFit:
 
 
 def fit_energy(
-    energy: Energy,
-    shape: tuple[int, ...],
-    recipe: FlowRecipe | None = None,
-    *,
-    steps: int = 2000,
-    draws: int = 256,
-    hottest: float = 1.0,
-    cooling: float = 0.5,
-    path: bool = True,
-    seed: int = 0,
+    energy: Energy, shape: tuple[int, ...], recipe: FlowRecipe | None = None, **settings: Any
 ) -> EnergyFit:
-    """Fit a flow to p(x) = exp(−E(x)) / Z by reverse KL: E is a function of one event, in kT.
-
-    Each of the `steps` takes so many `draws` from the flow. The temperature falls from `hottest`
-    to 1 in the share `cooling` of the steps. The recipe says which flow and which optimiser; its
-    settings for data mean nothing here.
-    """
-    fits = energy_fits(
-        energy,
-        shape,
-        recipe,
-        steps=steps,
-        draws=draws,
-        hottest=hottest,
-        cooling=cooling,
-        path=path,
-        seed=seed,
-    )
-    *_, last = fits
+    """The last of `energy_fits`, which says what the settings are."""
+    *_, last = energy_fits(energy, shape, recipe, **settings)
     return last
 
 
@@ -104,7 +79,13 @@ def energy_fits(
     path: bool = True,
     seed: int = 0,
 ) -> Iterator[EnergyFit]:
-    """The same fit as it is every hundred steps: to be watched, or left where it is good enough."""
+    """Fits of a flow to p(x) = exp(−E(x)) / Z by reverse KL, every hundred steps: to be watched, or
+    left where the flow is good enough. E is a function of one event, in kT.
+
+    Each of the `steps` takes so many `draws` from the flow. The temperature falls from `hottest`
+    to 1 in the share `cooling` of the steps. The recipe says which flow and which optimiser; its
+    settings for data mean nothing here.
+    """
     for name, value in (("steps", steps), ("draws", draws)):
         if value < 1:
             raise OptionError(f"{name} must be at least 1; it is {value}.")
