@@ -168,7 +168,8 @@ def test_negative_weights_are_refused():
         ({"groups": {"generator": {"every": 5}}}, "no setting 'every'"),
         ({"hidden": (0,)}, "hidden must be at least 1"),
         ({"latent": 0}, "latent must be at least 1"),
-        ({"penalty": -1.0}, "penalty must be at least 0"),
+        ({"penalty": -1.0}, "penalty must not be negative"),
+        ({"loss": "minimax", "penalty": 1.0}, "no penalty without a constraint"),
     ],
 )
 def test_mistakes(settings, words):

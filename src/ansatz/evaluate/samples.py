@@ -30,7 +30,7 @@ def sample_measures(
         "precision": f"samples among an event and its 5 nearest others; {number}; a "
         f"{run.record.recipe.name} knows no likelihood",
         "recall": "events among a sample and its 5 nearest others",
-        "density": "events that have a sample among their 5 nearest, times a fifth: 1 is ideal",
+        "density": "neighbourhoods of events that a sample lies in, over 5: 1 is ideal",
         "coverage": f"events with a sample among their 5 nearest: {chance:.3f} is ideal",
     }
     values: dict[str, Estimate] = found._asdict()

@@ -31,6 +31,8 @@ CONSTRAINTS = {
     "hinge": "spectral",
 }
 """What 'auto' is for each loss."""
+PENALTIES = {"gradient-penalty": 10.0, "zero-centred": 0.1}
+"""Weights of those that are penalties."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,12 +69,19 @@ class GANRecipe(GANSettings):
         if output == "auto":
             output = "unit" if image and unit else "real"
         constraint = CONSTRAINTS[self.loss] if self.constraint == "auto" else self.constraint
+        penalty = PENALTIES.get(constraint) if self.penalty is None else self.penalty
+        if penalty is not None and constraint not in PENALTIES:
+            raise OptionError(
+                f"There is no penalty without a constraint that has one: leave --penalty out, or "
+                f"give --constraint {' or '.join(PENALTIES)}."
+            )
         steps = self.discriminator_steps or (5 if self.loss == "wasserstein" else 1)
         return replace(
             self,
             preprocess=preprocess,
             output=output,
             constraint=constraint,  # type: ignore[arg-type]
+            penalty=penalty,
             discriminator_steps=steps,
         )
 
@@ -111,7 +120,7 @@ class GANRecipe(GANSettings):
         objective = TwoPlayers(
             self.loss,
             self.constraint,  # type: ignore[arg-type]
-            self.penalty if self.constraint in ("gradient-penalty", "zero-centred") else 0.0,
+            self.penalty or 0.0,
             steps,
         )
         return gradient(

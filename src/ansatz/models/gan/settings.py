@@ -23,8 +23,8 @@ class GANSettings(Optimiser, Recipe):
     events and samples, one on any slope at events, or matrices over their largest singular value.
     'auto' is gradient-penalty for wasserstein, spectral for hinge, zero-centred for
     non-saturating, and none for minimax."""
-    penalty: float = 10.0
-    """Weight of a penalty."""
+    penalty: float | None = None
+    """Weight of a penalty: 10 for gradient-penalty and 0.1 for zero-centred if not given."""
     discriminator_steps: int = 0
     """Steps of the discriminator to one of the generator; 0 is 5 for wasserstein, 1 for others."""
     latent: int = 16
@@ -50,7 +50,9 @@ class GANSettings(Optimiser, Recipe):
     """Decay of the running mean of gradients (Adam's and Lion's first beta)."""
     second_moment: float = 0.99
     """Decay of the running mean of squared gradients (Adam's second beta)."""
-    average: float = 0.999
+    schedule: Literal["constant", "cosine", "exponential"] = "cosine"
+    """The course of the learning rate after the warm-up."""
+    average: float = 0.99
     """Decay of the parameters' running average, which is then what is kept; 0 for none."""
     groups: dict[str, Any] = field(default_factory=dict)
     """Settings of the optimiser for the 'generator' or the 'discriminator' alone."""
@@ -58,11 +60,13 @@ class GANSettings(Optimiser, Recipe):
     def __post_init__(self) -> None:
         Recipe.__post_init__(self)
         Optimiser.__post_init__(self)
-        for label, least in (("latent", 1), ("discriminator_steps", 0), ("penalty", 0)):
+        for label, least in (("latent", 1), ("discriminator_steps", 0)):
             if getattr(self, label) < least:
                 raise OptionError(
                     f"{label} must be at least {least}; it is {getattr(self, label)}."
                 )
+        if self.penalty is not None and self.penalty < 0:
+            raise OptionError(f"penalty must not be negative; it is {self.penalty}.")
         for label in ("hidden", "channels"):
             if any(width < 1 for width in getattr(self, label)):
                 raise OptionError(f"{label} must be at least 1; they are {getattr(self, label)}.")
