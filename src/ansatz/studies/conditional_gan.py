@@ -48,8 +48,9 @@ class ConditionalGANStudy(Study):
     a width of 0.1; the exact distribution is known at every c, and samples are compared with
     it by the distance of Wasserstein, although the nets never see two events of one c. And the
     small digits of scikit-learn, where the label that was asked for should be the one that a
-    classifier reads off what was drawn. The classifier, a support-vector machine, has learnt from the same
-    events; whether samples are as various as events it cannot say, so their coverage stands beside.
+    classifier reads off what was drawn. The classifier, a support-vector machine, has learnt from
+    the same events; whether samples are as various as events it cannot say, so their coverage
+    stands beside.
     """
 
     name: ClassVar[str] = "conditional-gan"
