@@ -9,6 +9,7 @@ from benchmarks import (
     calo_features,
     em,
     environment,
+    gan,
     gibbs,
     iwae,
     rbm_training,
@@ -22,6 +23,7 @@ from benchmarks.report import write_section
 BENCHMARKS = {
     "vae_training": vae_training,
     "iwae": iwae,
+    "gan": gan,
     "streaming": streaming,
     "em": em,
     "gibbs": gibbs,
