@@ -11,6 +11,7 @@ from scipy import stats
 
 import ansatz
 from ansatz.data.dataset import Dataset
+from ansatz.evaluate import samples
 from ansatz.evaluate.judge import judge
 from ansatz.models.gan import GANRecipe
 from ansatz.models.gan.collapse import collapses
@@ -64,7 +65,7 @@ def test_it_goes_on_to_the_same_bits(fitted, conditional, tmp_path):
     assert weights[0] == weights[1]
 
 
-def test_it_is_judged_by_its_samples(fitted, conditional):
+def test_it_is_judged_by_its_samples(fitted, conditional, monkeypatch):
     run, _ = fitted
     dataset = run.held_out(conditional)[1]
     found = {measure.name: measure for measure in judge(run, dataset, samples=1)}
@@ -72,6 +73,12 @@ def test_it_is_judged_by_its_samples(fitted, conditional):
     assert "knows no likelihood" in found["precision"].what
     for name in ("precision", "recall", "coverage"):
         assert 0.3 < found[name].value <= 1
+    few = {"hidden": (4,), "epochs": 1, "batch": 32, "rate": 1e-3}
+    monkeypatch.setattr(samples, "SMALL", few)
+    test = judge(run, dataset, samples=1, two_sample=True)[-1]
+    assert test.name == "two-sample test"
+    assert 0 <= test.value <= 1
+    assert "classifier of events against samples, 64 of either" in test.what
     with pytest.raises(OptionError, match="neither a density nor a bound"):
         run.log_likelihood(dataset)
     with pytest.raises(OptionError, match="cannot encode; it can sample"):

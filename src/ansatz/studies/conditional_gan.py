@@ -87,11 +87,11 @@ def branch(c: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
     return np.sqrt(np.maximum(c, 0))
 
 
-def cumulative(x: Float[np.ndarray, " n"], c: float) -> Float[np.ndarray, " n"]:
+def cumulative(x: Float[np.ndarray, "..."], c: Any) -> Float[np.ndarray, "..."]:
     """P(X < x | c), exactly."""
     from scipy.special import ndtr
 
-    a = float(branch(np.array(c)))
+    a = branch(np.asarray(c, float))
     return (ndtr((x - a) / WIDTH) + ndtr((x + a) / WIDTH)) / 2
 
 

@@ -22,7 +22,7 @@ MIDDLE, SCALE = (0.5, 0.25), 0.9
 """Of the generator, which is a Gaussian and stays one."""
 HALF_WIDTH = 4.0
 """Of the square about the middle that integrals are over."""
-SIDE, FINE = 96, 401
+SIDE, FINE = 96, 201
 POINTS = 50_000
 
 SETTINGS: dict[str, Any] = {
