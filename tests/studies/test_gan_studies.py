@@ -19,7 +19,7 @@ def test_the_fork_is_drawn_from_the_distribution_it_is_judged_by():
     assert stats.kstest(told.cumulative(x, c), "uniform").pvalue > 1e-3
     at = 0.5
     generator = np.random.default_rng(0)
-    exact = told.branch(np.array(at)) * generator.choice([-1, 1], N)
+    exact = told.branch(at) * generator.choice([-1, 1], N)
     exact = exact + told.WIDTH * generator.standard_normal(N)
     # All moved by as much lie as far off; of 20 000 draws chance leaves 0.01 or less.
     for shift in (0.0, 0.2):
@@ -53,6 +53,8 @@ def test_the_grid_itself_and_what_falls_short_of_it():
     # The worst of several fits decides.
     for found in ([few], [itself, few]):
         assert {claim.verdict for claim in gan_2d.grid_claims(found)} == {Verdict.FAILS}
+    assert gan_2d.minimax_claims([itself])[0].verdict == Verdict.FAILS
+    assert gan_2d.minimax_claims([few])[0].verdict == Verdict.HOLDS
     lone = Modes(np.array([9000, 900, 100]), Estimate(1.0, 0.0))
     assert gan_2d.ring_claims(lone)[0].verdict == Verdict.FAILS
 
