@@ -58,10 +58,10 @@ class Work:
 
 
 FULL = (
-    Work("non-saturating", events=100_000, width=128),
-    Work("wasserstein", events=100_000, width=128),
-    Work("non-saturating", events=20_000, width=400, depth=2, image=True),
-    Work("wasserstein", events=20_000, width=400, depth=2, image=True),
+    Work("non-saturating", events=50_000, width=128),
+    Work("wasserstein", events=50_000, width=128),
+    Work("non-saturating", events=15_000, width=400, depth=2, image=True),
+    Work("wasserstein", events=15_000, width=400, depth=2, image=True),
 )
 QUICK = (
     Work("non-saturating", events=1024, width=16, epochs=2),
