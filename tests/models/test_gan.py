@@ -231,11 +231,10 @@ def test_distances_coverage_and_spread_are_those_of_numpy():
     among = [np.average(cdist(a, a), weights=own) for a in (x, y)]
     assert found["distance"] == pytest.approx(2 * between - sum(among), abs=1e-5)
     assert found["spread"] == pytest.approx(among[0] / among[1], rel=1e-5)
-    assert found["chance"] == pytest.approx(coverage_by_chance(33, 33), abs=1e-6)
     even = jnp.asarray(weight > 0, "float32")
     plain = compared(jnp.asarray(x, "float32"), jnp.asarray(y, "float32"), even)
-    expected = neighbourhoods(y[:33], x[:33]).coverage.value
-    assert float(plain["coverage"]) == pytest.approx(expected, abs=1e-6)
+    expected = 1 - neighbourhoods(y[:33], x[:33]).coverage.value / coverage_by_chance(33, 33)
+    assert float(plain["missed"]) == pytest.approx(expected, abs=1e-5)
 
 
 def test_coverage_by_chance():

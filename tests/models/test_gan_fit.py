@@ -49,7 +49,7 @@ def test_a_condition_says_what_is_drawn(fitted, conditional):
         assert np.mean(np.sign(drawn) == np.sign(middle)) > 0.95
     assert run.can == ("sample",)
     # The last row of the history is of the model that is kept: the last one.
-    assert {"validation_distance", "validation_coverage", "gap"} <= run.history[-1].keys()
+    assert {"validation_distance", "validation_missed", "gap"} <= run.history[-1].keys()
     assert "best_epoch" not in run.history[-1]
     assert [figure.name for figure in run.figures(conditional)][-1] == "discriminator"
 
@@ -125,26 +125,16 @@ def test_a_generator_that_collapses_is_called_so():
 
 
 @pytest.mark.parametrize(
-    ("coverage", "spread", "gap", "words"),
+    ("missed", "spread", "gap", "words"),
     [
-        (0.95, 1.0, 0.3, None),
+        (0.05, 0.2, 0.001, None),
         (0.5, 0.2, 0.3, "generator has collapsed: its samples spread 20% as far"),
         (0.5, 0.9, 0.001, "discriminator has collapsed: it scores samples and events alike"),
-        (
-            0.5,
-            0.9,
-            0.3,
-            "Modes are missed, or --epochs too few: of 97% of the events .* come near 50%",
-        ),
+        (0.5, 0.9, 0.3, "Modes are missed, or --epochs too few: 50% of the events .* none near"),
     ],
 )
-def test_what_a_collapse_is_called(coverage, spread, gap, words):
-    row = {
-        "validation_coverage": coverage,
-        "validation_chance": 0.97,
-        "validation_spread": spread,
-        "gap": gap,
-    }
+def test_what_a_collapse_is_called(missed, spread, gap, words):
+    row = {"validation_missed": missed, "validation_spread": spread, "gap": gap}
     found = collapses(row)
     if words is None:
         assert found == ()

@@ -234,16 +234,16 @@ def counts(sound: list[Modes], lost: list[Modes]) -> Bars:
 
 
 def learning(runs: dict[str, tuple[Run, ...]]) -> Curves:
-    """The loss of the discriminator, and the coverage, epoch by epoch."""
+    """The loss of the discriminator, and what samples miss, epoch by epoch."""
     panels = []
-    for name, label in (("loss", "loss of the discriminator"), ("validation_coverage", "coverage")):
+    for name, label in (("loss", "loss of the discriminator"), ("validation_missed", "missed")):
         curves = [Curve(kind, *run.course(name)) for kind, all_ in runs.items() for run in all_]
         panels.append(Panel(label, tuple(curves)))
     return Curves(
         name="learning",
         title="The course of the game on the grid",
         caption="The loss of the discriminator, log 4 = 1.386 where it can tell nothing, and the "
-        "part of the events that samples cover, 0.97 where nothing is wrong.",
+        "part of the events that no sample comes near, zero where nothing is wrong but for chance.",
         panels=tuple(panels),
         x_label="epoch",
     )

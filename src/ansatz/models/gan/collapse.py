@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 MISSED = 0.1
-"""Of the events, beyond what chance leaves uncovered, that are worth a warning."""
+"""Of the events, that are worth a warning."""
 NARROW = 0.5
 """The spread of samples as a part of that of events."""
 BLIND = 0.01
@@ -14,17 +14,13 @@ LIKELIER = "Try --constraint zero-centred or gradient-penalty, a lower --rate, o
 
 def collapses(row: Mapping[str, Any]) -> tuple[str, ...]:
     """Sentences on the metrics of the last epoch, as `AgainstEvents` has measured them."""
-    if "validation_coverage" not in row:
+    missed = row.get("validation_missed", 0.0)
+    if missed < MISSED:
         return ()
-    covered, chance, spread, gap = (
-        row[name]
-        for name in ("validation_coverage", "validation_chance", "validation_spread", "gap")
-    )
-    if covered > chance - MISSED:
-        return ()
+    spread, gap = row["validation_spread"], row["gap"]
     found = (
-        f"of {chance:.0%} of the events that samples of their own distribution would come near, "
-        f"these come near {covered:.0%}"
+        f"{missed:.0%} of the events that samples of their own distribution would come near have "
+        "none near"
     )
     if spread < NARROW:
         return (

@@ -16,8 +16,9 @@ class AgainstEvents(AbstractObjective):
 
     distance = 2 E|x - y| - E|x - x'| - E|y - y'|, the energy distance: zero for equal
     distributions alone (Székely and Rizzo, 2013), and here without bias.
-    coverage: the part of the events that have a sample among them and their 5 nearest other ones,
-    or nearer (Naeem and others, 2020); `chance` is what equal distributions would come to.
+    missed = 1 - coverage / what equal distributions would come to, where the coverage is the part
+    of the events that have a sample nearer than their 5th nearest other one (Naeem and others,
+    2020): zero where nothing is missed, but for chance.
     spread = E|x - x'| / E|y - y'|.
     Events are compared together with their conditions.
     """
@@ -57,8 +58,7 @@ def compared(
     covered = jnp.sum(jnp.where(jnp.any(near, axis=1), weight, 0)) / jnp.sum(weight)
     return {
         "distance": jnp.where(own > 0, 2 * between - among[0] - among[1], 0),
-        "coverage": covered,
-        "chance": by_chance(jnp.sum(weight != 0).astype(weight.dtype)),
+        "missed": 1 - covered / by_chance(jnp.sum(weight != 0).astype(weight.dtype)),
         "spread": jnp.where(own > 0, among[0] / among[1], 1),
     }
 
