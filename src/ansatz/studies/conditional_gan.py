@@ -25,7 +25,7 @@ EACH = 100
 SHOWN = 10
 
 FORK: dict[str, Any] = {
-    "latent": 2,
+    "latent": 8,
     "hidden": (64, 64, 64),
     "batch": 128,
     "rate": 2e-3,
