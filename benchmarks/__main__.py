@@ -10,6 +10,7 @@ from benchmarks import (
     em,
     environment,
     flows,
+    gan,
     gibbs,
     iwae,
     rbm_training,
@@ -23,6 +24,7 @@ from benchmarks.report import write_section
 BENCHMARKS = {
     "vae_training": vae_training,
     "iwae": iwae,
+    "gan": gan,
     "streaming": streaming,
     "em": em,
     "flows": flows,

@@ -14,6 +14,7 @@ _BUILT_IN = {
     "boltzmann": "ansatz.models.boltzmann:BoltzmannRecipe",
     "deep-rbm": "ansatz.models.boltzmann:DeepRecipe",
     "flow": "ansatz.models.flow:FlowRecipe",
+    "gan": "ansatz.models.gan:GANRecipe",
     "kmeans": "ansatz.models.mixture:KMeansRecipe",
     "mixture": "ansatz.models.mixture:MixtureRecipe",
     "pca": "ansatz.models.reduce:PCARecipe",
