@@ -15,7 +15,7 @@ from ansatz.protocol.capabilities import Codec, Condition, Scalar
 class Transposed(eqx.Module):
     """A decoder with the encoder's own matrices, transposed and in reverse, and its own biases."""
 
-    biases: tuple[Float[Array, " out"], ...]
+    biases: tuple[Float[Array, " _"], ...]
 
     def of(self, encoder: MLP) -> MLP:
         """The decoder that belongs to this encoder."""

@@ -85,8 +85,8 @@ def slopes_only_jump(model: Autoencoder, part: str, batch: Batch) -> bool:
 
     x = few.event
     if part == "decoder":
-        x = jax.vmap(model.encode)(x, few.condition)
-    values, changes = jax.vmap(jax.value_and_grad(slope))(x, few.condition)
+        x = jax.jit(jax.vmap(model.encode))(x, few.condition)
+    values, changes = jax.jit(jax.vmap(jax.value_and_grad(slope)))(x, few.condition)
     return bool(jnp.ptp(values) > 1e-5 * jnp.max(values)) and not bool(jnp.any(changes))
 
 

@@ -19,8 +19,8 @@ from ansatz.nets import ACTIVATIONS, MLP
 
 LINEAR = "linear"
 
-Matrix = Float[Array, "rows columns"]
-Slopes = Float[Array, " units"]
+Matrix = Float[Array, "_ _"]
+Slopes = Float[Array, " _"]
 
 
 def is_layered(net: Any) -> bool:
@@ -85,12 +85,12 @@ def _upwards(weights: Sequence[Matrix], free: bool) -> bool:
     return up < down
 
 
-def _row_norms(rows: Matrix, weight: Matrix) -> Float[Array, " rows"]:
+def _row_norms(rows: Matrix, weight: Matrix) -> Slopes:
     """The squared norm of every row of a product."""
     if weight.shape[0] < weight.shape[1]:
         return jnp.sum((rows @ (weight @ weight.T)) * rows, 1)
     return jnp.sum((rows @ weight) ** 2, 1)
 
 
-def _sum(rows: Float[Array, " rows"], slopes: Slopes | None) -> Float[Array, ""]:
+def _sum(rows: Slopes, slopes: Slopes | None) -> Float[Array, ""]:
     return jnp.sum(rows) if slopes is None else rows @ slopes**2

@@ -57,11 +57,12 @@ class Reconstruction(AbstractObjective):
     def __call__(
         self, model: Autoencoder, batch: Batch, carry: None, step: Step, key: PRNGKeyArray
     ) -> tuple[Float[Array, ""], None, Metrics]:
+        key, key_penalties = jax.random.split(key)
         keys = jax.random.split(key, len(batch.weight))
         errors = jax.vmap(self.error, (None, 0, 0, 0))(model, batch.event, batch.condition, keys)
         loss = batch.mean(errors)
         metrics = {"reconstruction": loss}
-        for name, weight, value in self._penalties(model, batch, keys):
+        for name, weight, value in self._penalties(model, batch, key_penalties):
             loss = loss + weight * value
             metrics[name] = value
         return loss, None, metrics | {"loss": loss}
@@ -79,27 +80,26 @@ class Reconstruction(AbstractObjective):
         return jnp.sum((x - model.finished(raw)) ** 2)
 
     def _penalties(
-        self, model: Autoencoder, batch: Batch, keys: PRNGKeyArray
+        self, model: Autoencoder, batch: Batch, key: PRNGKeyArray
     ) -> list[tuple[str, float, Scalar]]:
         """What is asked for besides: its name, its weight, and the mean over the batch."""
         found = []
+        keys = jax.random.split(key, (2, len(batch.weight)))
         if self.contract:
 
             def narrow(event: Array, condition: Condition, key: PRNGKeyArray) -> Scalar:
-                key = jax.random.fold_in(key, 1)
                 return model.encoder_contraction(event, condition, key=key, probes=self.probes)
 
-            norms = jax.vmap(narrow)(batch.event, batch.condition, keys)
+            norms = jax.vmap(narrow)(batch.event, batch.condition, keys[0])
             found.append(("jacobian", self.contract, batch.mean(norms)))
         if self.contract_decoder or self.sparsity:
             codes = jax.vmap(model.encode)(batch.event, batch.condition)
         if self.contract_decoder:
 
             def wide(code: Array, condition: Condition, key: PRNGKeyArray) -> Scalar:
-                key = jax.random.fold_in(key, 2)
                 return model.decoder_contraction(code, condition, key=key, probes=self.probes)
 
-            norms = jax.vmap(wide)(codes, batch.condition, keys)
+            norms = jax.vmap(wide)(codes, batch.condition, keys[1])
             found.append(("jacobian_decoder", self.contract_decoder, batch.mean(norms)))
         if self.sparsity:
             found.append(("sparsity", self.sparsity, self._excess(codes, batch)))
