@@ -19,10 +19,10 @@ from ansatz.runs.run import Run
 from ansatz.studies.claim import Claim, Measured
 from ansatz.studies.study import Context, Findings, Study
 
-EVENTS, LATENT = 2000, 4
+EVENTS, BATCH, LATENT = 2000, 200, 4
 DEVIATIONS = np.array([4.0, 3.2, 2.6, 2.2, *np.linspace(1.0, 0.7, 16)])
 """Along random axes: four large ones, and sixteen that are left out."""
-STEPS = 2000
+EPOCHS = 200
 SMALL, SMALL_LATENT = (3.0, 2.0, 1.5, 1.0, 0.5), 2
 """Deviations of a problem of which every stationary point is looked at."""
 
@@ -48,8 +48,8 @@ class LinearAEStudy(Study):
             "hidden": (),
             "validation": 0.0,
             "test": 0.0,
-            "batch": EVENTS,
-            "epochs": STEPS,
+            "batch": BATCH,
+            "epochs": EPOCHS,
             "rate": 0.05,
             "schedule": "cosine",
             "final_rate": 1e-4,
@@ -241,7 +241,7 @@ def _decoder(run: Run) -> np.ndarray:
 
 
 def learning(untied: tuple[Run, ...], tied: tuple[Run, ...], events: Events) -> Curves:
-    """How far the error is above its minimum, step by step."""
+    """How far the error is above its minimum, epoch by epoch."""
     left = spectrum(events)[0][LATENT:].sum()
     curves = []
     for label, runs in (("untied", untied), ("tied", tied)):
@@ -255,10 +255,10 @@ def learning(untied: tuple[Run, ...], tied: tuple[Run, ...], events: Events) -> 
         name="learning",
         title="On the way to principal components",
         caption="The squared error above the sum of the eigenvalues left out, as a part of it, "
-        "step by step and a curve for each fit: plateaus are saddles, where some component is not "
-        "found yet.",
+        "epoch by epoch and a curve for each fit: plateaus are saddles, where some component is "
+        "not found yet.",
         panels=(Panel("error above the least", tuple(curves), log=True),),
-        x_label="step",
+        x_label="epoch",
     )
 
 
