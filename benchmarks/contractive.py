@@ -121,7 +121,8 @@ def measure(setting: Setting) -> str:
 def write_events(folder: Path, count: int) -> str:
     """A file of so many events, and what they are in words."""
     if MNIST.exists():
-        events = np.asarray(read(MNIST).events[:count], np.float32).reshape(-1, EVENT) / 255
+        images = np.asarray(read(MNIST).events[:count]).reshape(-1, EVENT)
+        events = (images / 255).astype(np.float32)
         origin = "images of MNIST, from zero to one"
     else:
         events = np.random.default_rng(0).random((count, EVENT), np.float32)
