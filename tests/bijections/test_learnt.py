@@ -89,12 +89,13 @@ def multi_scale(key):
 
 
 def scaling(key):
-    shift, log_scale = jax.random.normal(key, (2, 3))
-    return Scaling(shift, log_scale)
+    shift, raw = jax.random.normal(key, (2, 3))
+    return Scaling(shift, raw / 10)
 
 
 CASES = {
     "additive coupling": Case(lambda key: coupling(key, Shift())),
+    "additive coupling in units": Case(lambda key: coupling(key, Shift(jnp.array([0.1])))),
     "affine coupling": Case(lambda key: coupling(key, ShiftAndScale())),
     "spline coupling": Case(lambda key: coupling(key, SPLINE)),
     "coupling of an odd number": Case(lambda key: coupling(key, SPLINE, 5), (5,)),

@@ -40,6 +40,12 @@ def normal_nodes(q):
     return w, q.location[None] + x @ factor.T
 
 
+def warped_nodes(q):
+    """Those of the normal numbers that a flow bends."""
+    w, x = normal_nodes(q.base)
+    return w, jax.vmap(lambda x: q.bijection.inverse(x, q.condition)[0])(x)
+
+
 def layered_nodes(q):
     """Those of two layers of one number each."""
     x, w = hermite(16, 2)
@@ -57,10 +63,17 @@ def bit_nodes(q):
     return jnp.exp(jax.vmap(q.log_prob)(BITS)), BITS
 
 
-NODES = {"normal": normal_nodes, "full": normal_nodes, "layers": layered_nodes, "binary": bit_nodes}
+NODES = {
+    "normal": normal_nodes,
+    "full": normal_nodes,
+    "flow": warped_nodes,
+    "layers": layered_nodes,
+    "binary": bit_nodes,
+}
 SETTINGS = {
     "normal": {"latent": 1},
     "full": {"latent": 2, "posterior": "full"},
+    "flow": {"latent": 2, "posterior": "flow", "couplings": 2, "deeper_hidden": (2,)},
     "layers": {"latent": 1, "deeper": (1,), "deeper_hidden": (2,)},
     "binary": {"latent": 3, "posterior": "binary"},
 }
@@ -87,6 +100,8 @@ UNBIASED = [
     Case("normal", "reparameterised", samples=3, keys=20_000),
     Case("normal", "doubly-reparameterised", samples=3),
     Case("full", "reparameterised", keys=20_000),
+    Case("flow", "sticking-the-landing", keys=20_000),
+    Case("flow", "reparameterised", samples=2, keys=20_000),
     Case("layers", "doubly-reparameterised", samples=2),
     Case("binary", "score"),
     Case("binary", "score-constant"),

@@ -4,6 +4,7 @@ import abc
 from typing import ClassVar
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
@@ -34,19 +35,27 @@ class AbstractScalarMap(eqx.Module):
 
 
 class Shift(AbstractScalarMap):
-    """y = x + t: volumes do not change (Dinh, Krueger and Bengio, 2015)."""
+    """y = x + u t: volumes do not change (Dinh, Krueger and Bengio, 2015).
+
+    The `unit` u is not learnt. With the deviation of every number for its unit, a first step of an
+    optimiser moves none of them by much more than that, also those that hardly vary.
+    """
 
     numbers: ClassVar[int] = 1
+    unit: Float[Array, "..."] | None = None
 
     def forward(
         self, x: Float[Array, "*shape"], raw: Float[Array, "numbers *shape"]
     ) -> tuple[Float[Array, "*shape"], Float[Array, "*shape"]]:
-        return x + raw[0], jnp.zeros_like(x)
+        return x + self._shift(raw), jnp.zeros_like(x)
 
     def inverse(
         self, y: Float[Array, "*shape"], raw: Float[Array, "numbers *shape"]
     ) -> tuple[Float[Array, "*shape"], Float[Array, "*shape"]]:
-        return y - raw[0], jnp.zeros_like(y)
+        return y - self._shift(raw), jnp.zeros_like(y)
+
+    def _shift(self, raw: Float[Array, "numbers *shape"]) -> Float[Array, "*shape"]:
+        return raw[0] if self.unit is None else jax.lax.stop_gradient(self.unit) * raw[0]
 
 
 class ShiftAndScale(AbstractScalarMap):

@@ -5,17 +5,27 @@ from jaxtyping import Array, Float
 
 from ansatz.bijections.abstract import AbstractBijection, Condition
 
+PACE = 10.0
+"""How many times faster a scale learns than other parameters."""
+
 
 class Scaling(AbstractBijection):
     """The map y = (x − shift) exp(log_scale), number by number or channel by channel.
 
-    Shift and scale are learnt, and of the shape of an event or of its last axes. Started from a
+    Shift and scale are learnt, and of the shape of an event or of its last axes. Optimisers such
+    as Adam's move every parameter by about the rate, and a number that hardly varies but for a few
+    events has to go up by several factors of e: so the scale's logarithm is `PACE` times `raw`,
+    which is what is learnt. Started from a
     first batch (`fitted`) it brings every number, or every channel, to mean zero and a given
     deviation: activation normalisation (Kingma and Dhariwal, 2018).
     """
 
     shift: Float[Array, "..."]
-    log_scale: Float[Array, "..."]
+    raw: Float[Array, "..."]
+
+    @property
+    def log_scale(self) -> Float[Array, "..."]:
+        return PACE * self.raw
 
     def forward(
         self, x: Float[Array, "..."], condition: Condition = None
@@ -38,7 +48,7 @@ class Scaling(AbstractBijection):
         mean, spread = jnp.mean(events, axes), jnp.std(events, axes)
         varies = spread > 1e-6 * (1 + jnp.abs(mean))
         log_scale = jnp.where(varies, jnp.log(deviation / jnp.where(varies, spread, 1)), 0)
-        return Scaling(mean, log_scale.astype(self.log_scale.dtype))
+        return Scaling(mean, (log_scale / PACE).astype(self.raw.dtype))
 
     def _over(self, event: Array) -> tuple[Array, Array]:
         """Shift and logarithm of the scale, one value for each number of `event`."""

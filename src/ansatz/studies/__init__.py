@@ -23,6 +23,7 @@ _STUDIES = {
     "elbo-identities": "ansatz.studies.elbo_identities:ElboIdentitiesStudy",
     "em-monotone": "ansatz.studies.em_monotone:EMMonotoneStudy",
     "flow-2d": "ansatz.studies.flow_2d:Flow2DStudy",
+    "flow-bayes": "ansatz.studies.flow_bayes:FlowBayesStudy",
     "gradient-estimators": "ansatz.studies.gradient_estimators:GradientEstimatorsStudy",
     "guess-a-physicist": "ansatz.studies.guess_a_physicist:GuessAPhysicistStudy",
     "ising": "ansatz.studies.ising:IsingStudy",

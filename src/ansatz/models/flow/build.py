@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeGuard
 
 import equinox as eqx
 import jax
@@ -66,7 +66,8 @@ def build(recipe: FlowSettings, spec: Spec, key: PRNGKeyArray, nets: dict[str, A
 def start(
     bijection: AbstractBijection, events: Array, condition: Array | None, deviation: float
 ) -> AbstractBijection:
-    """The bijection with every scaling in its chain set by what events are like there."""
+    """The bijection with every scaling in its chain set by what events are like there, and the
+    units of shifts likewise."""
     if not isinstance(bijection, Chain):
         return bijection
     places = [k for k, one in enumerate(bijection.bijections) if isinstance(one, Scaling)]
@@ -75,9 +76,39 @@ def start(
         member = members[k]
         if isinstance(member, Scaling):
             members[k] = member = member.fitted(events, deviation)
-        if k < places[-1]:
-            events = jax.vmap(lambda x, c, f=member: f.forward(x, c)[0])(events, condition)
+        if _shifts(member):
+            members[k], events = _in_units(member, events, condition)
+        elif k < places[-1]:
+            events = _through(member, events, condition)
     return Chain(tuple(members))
+
+
+def _shifts(bijection: AbstractBijection) -> TypeGuard[Repeated]:
+    """Whether it is of couplings that shift by so many units."""
+    if not isinstance(bijection, Repeated) or not isinstance(bijection.layers, Chain):
+        return False
+    coupling = bijection.layers.bijections[0]
+    return isinstance(coupling, Coupling) and getattr(coupling.map, "unit", None) is not None
+
+
+def _in_units(
+    couplings: Repeated, events: Array, condition: Array | None
+) -> tuple[Repeated, Array]:
+    """The couplings that shift numbers in units of their deviation, and what comes out."""
+    arrays, rest = eqx.partition(couplings.layers, eqx.is_array)
+    units = []
+    for k in range(len(jax.tree.leaves(arrays)[0])):
+        layer = eqx.combine(jax.tree.map(lambda leaf, k=k: leaf[k], arrays), rest)
+        rows = events.reshape(len(events), -1)
+        spread = jnp.std(rows[:, rows.shape[1] // 2 :], axis=0)
+        units.append(jnp.where(spread > 0, spread, 1))
+        events = _through(layer, events, condition)
+    unit = jnp.stack(units)
+    return eqx.tree_at(lambda f: f.layers.bijections[0].map.unit, couplings, unit), events
+
+
+def _through(bijection: AbstractBijection, events: Array, condition: Array | None) -> Array:
+    return jax.vmap(lambda x, c: bijection.forward(x, c)[0])(events, condition)
 
 
 def _map(recipe: FlowSettings) -> AbstractScalarMap:
@@ -105,6 +136,8 @@ def _of_rows(recipe: FlowSettings, spec: Spec, key: PRNGKeyArray) -> Chain:
         key_net, key_mix = jax.random.split(key)
         return Chain((one(map, key_net), mixing[recipe.mixing](key_mix)))
 
+    if isinstance(map, Shift) and recipe.structure == "coupling":
+        map = Shift(jnp.ones(size - size // 2, recipe.dtype))
     layers = Repeated(eqx.filter_vmap(layer)(jax.random.split(key, recipe.layers)))
     scaling = _scaling(recipe, spec.shape)
     parts: list[AbstractBijection] = [layers]

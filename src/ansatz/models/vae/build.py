@@ -30,6 +30,7 @@ from ansatz.models.vae.prior import (
 )
 from ansatz.models.vae.settings import VAESettings
 from ansatz.models.vae.view import View
+from ansatz.models.vae.warped import warped_head, warped_prior
 from ansatz.nets import (
     MLP,
     ConditionalNet,
@@ -44,15 +45,15 @@ CODES: dict[str, Callable[[tuple[int, ...]], AbstractHead]] = {
     "full": FullNormalHead,
     "binary": BernoulliHead,
 }
-"""What the encoder says of a code, by the name of the posterior."""
+"""What the encoder says of a code, by the name of a posterior without nets of its own."""
 
 
 def build(recipe: VAESettings, spec: Spec, key: PRNGKeyArray, nets: dict[str, eqx.Module]) -> VAE:
     """A VAE of the right shapes with random parameters, or with nets of the user's own."""
     # A key for each part: one more layer or component leaves the others as they are.
-    keys = jax.random.split(key, 5)
+    keys = jax.random.split(key, 6)
     view = view_of(recipe, spec)
-    code = CODES[recipe.posterior]((recipe.latent,))
+    code = _said(recipe, recipe.latent, keys[5])
     check_covariances("codes", code)
     encoder = nets.get("encoder")
     if encoder is None:
@@ -106,22 +107,24 @@ def _top(recipe: VAESettings, view: View, own: eqx.Module | None, key: PRNGKeyAr
             )
         return Bernoulli(mean) if binary else Normal(mean, scale)
     if word.name == "vamp":
-        inputs = jax.random.normal(key, (word.components, *view.output), recipe.dtype)
+        inputs = jax.random.normal(key, (word.count, *view.output), recipe.dtype)
         return VampPrior(inputs)
+    if word.name == "flow":
+        return warped_prior(latent, word.count, key, **_bends(recipe))
     start = mean if binary else jnp.concatenate([mean, raw_of(scale)])
-    raw = jnp.tile(start, (word.components, 1))
-    if word.components > 1:
+    raw = jnp.tile(start, (word.count, 1))
+    if word.count > 1:
         # Components that start alike would stay alike.
-        raw = raw.at[:, :latent].add(jax.random.normal(key, (word.components, latent), raw.dtype))
+        raw = raw.at[:, :latent].add(jax.random.normal(key, (word.count, latent), raw.dtype))
     head = BernoulliHead((latent,)) if binary else NormalHead((latent,))
-    return LearntPrior(raw, jnp.zeros(word.components, recipe.dtype), head)
+    return LearntPrior(raw, jnp.zeros(word.count, recipe.dtype), head)
 
 
 def _between(
     recipe: VAESettings, spec: Spec, below: int, above: int, key: PRNGKeyArray
 ) -> ConditionalNet:
     """From one stochastic layer to the next."""
-    head = CODES[recipe.posterior]((above,))
+    head = _said(recipe, above, jax.random.fold_in(key, 0))
     net = MLP(
         below,
         recipe.deeper_hidden,
@@ -131,3 +134,19 @@ def _between(
         key=key,
     )
     return ConditionalNet(net, head)
+
+
+def _said(recipe: VAESettings, latent: int, key: PRNGKeyArray) -> AbstractHead:
+    """What a net says of so many numbers of a code."""
+    if recipe.posterior == "flow":
+        return warped_head(latent, recipe.couplings, key, **_bends(recipe))
+    return CODES[recipe.posterior]((latent,))
+
+
+def _bends(recipe: VAESettings) -> dict[str, Any]:
+    """What the nets of couplings between codes are told; they draw nothing at random."""
+    return {
+        "hidden": recipe.deeper_hidden,
+        "activation": recipe.activation,
+        "dtype": recipe.dtype,
+    }

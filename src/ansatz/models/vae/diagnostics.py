@@ -22,6 +22,7 @@ ACTIVE = 0.01
 REFINED_DRAWS = 100
 MOST_REFINED = 200
 PRIOR_DRAWS = 2000
+AT_ONCE = 200
 
 COLLAPSE = (
     "posterior collapse, for the decoder explains the events without them: try a smaller --beta, "
@@ -96,20 +97,20 @@ def spent(model: VAE, batch: Batch, key: PRNGKeyArray) -> dict[str, Float[Array,
     keys = jax.random.split(key, len(batch.weight))
 
     def one(event: Event, condition: Condition, key: PRNGKeyArray) -> tuple[Any, ...]:
-        q = model.posterior(event, condition)
-        code, log_q = q.sample_and_log_prob(key)
+        code, log_q = model.posterior(event, condition).sample_and_log_prob(key)
         rate = log_q - model.code_prior(condition).log_prob(code)
         fit = model.likelihood(code, condition).log_prob(*known(event))
-        first = q.layers(code)[0][0] if isinstance(q, AbstractCascade) else q
-        return first, code[: first.shape[0]], rate, fit
+        raw = model.first.net(model.view(event), condition)
+        return raw, code[: head.shape[0]], rate, fit
 
-    q, codes, rate, fit = jax.vmap(one)(batch.event, batch.condition, keys)
+    head = model.first.head
+    raw, codes, rate, fit = jax.vmap(one)(batch.event, batch.condition, keys)
 
     def told(code: Array) -> Array:
-        each = jax.vmap(lambda q: q.log_prob(code))(q)
+        each = jax.vmap(lambda raw: head(raw).log_prob(code))(raw)
         return jax.nn.logsumexp(each) - jnp.log(jnp.asarray(len(each), each.dtype))
 
-    own = jax.vmap(lambda q, code: q.log_prob(code))(q, codes)
+    own = jax.vmap(lambda raw, code: head(raw).log_prob(code))(raw, codes)
     # One event at a time: all pairs at once would take memory for each number of a code too.
     return {
         "rate": rate,
@@ -171,7 +172,9 @@ def kl_per_latent(model: VAE, batch: Batch) -> Float[Array, " code"]:
         layers = zip(_given(q, code), _given(p, code), means, variances, strict=True)
         return jnp.concatenate([_terms(*layer) for layer in layers])
 
-    return jnp.mean(jax.vmap(one)(batch.event, batch.condition, keys), 0)
+    # Of a flow the moments are of many draws for each event: not of all events at once.
+    args = (batch.event, batch.condition, keys)
+    return jnp.mean(jax.lax.map(lambda each: one(*each), args, batch_size=AT_ONCE), 0)
 
 
 def _given(p: Any, code: Array) -> list[Any]:

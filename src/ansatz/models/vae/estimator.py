@@ -18,7 +18,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from ansatz.distributions import AbstractDistribution, Bernoulli
+from ansatz.distributions import AbstractDistribution, Bernoulli, Transformed
 from ansatz.models.vae.cascade import AbstractCascade
 
 AT_ONCE = 100
@@ -128,7 +128,8 @@ class Estimator:
         def each(function: Callable[[Any, Array], Any], q: Any, x: Array) -> Any:
             """function(q, x) for every x; of few, each has a q of its own."""
             if shape[1] <= AT_ONCE:
-                if isinstance(q, AbstractCascade):
+                # What has nets of its own would be a net for every code.
+                if isinstance(q, AbstractCascade | Transformed):
                     return jax.vmap(jax.vmap(partial(function, q)))(x)
                 return jax.vmap(jax.vmap(function))(_repeated(q, shape), x)
 

@@ -64,7 +64,7 @@ class Moments:
     @classmethod
     def of(cls, model: VAE, subject: Subject) -> "Moments":
         mean, variance = prior_moments(model, subject.condition)
-        bits = isinstance(model.code_head, BernoulliHead)
+        bits = isinstance(model.first.head, BernoulliHead)
         read = slice(model.read)
         return cls(np.asarray(mean)[read], np.sqrt(np.asarray(variance))[read], bits)
 

@@ -6,7 +6,7 @@ import equinox as eqx
 import jax
 from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
-from ansatz.distributions import AbstractDistribution, AbstractHead
+from ansatz.distributions import AbstractDistribution
 from ansatz.models.vae.cascade import AbstractCascade, LayeredEncoder
 from ansatz.models.vae.evidence import evidence
 from ansatz.models.vae.hierarchy import HierarchicalEncoder
@@ -47,12 +47,11 @@ class VAE(Delegating, Bound, Codec, CodeSampler, Posterior):
     dtype: str = eqx.field(static=True)
 
     @property
-    def code_head(self) -> AbstractHead:
-        """What makes a distribution of the encoder's numbers, in the layer the decoder reads."""
+    def first(self) -> ConditionalNet:
+        """The encoder, or of several layers that of the one which is drawn first."""
         if isinstance(self.encoder, HierarchicalEncoder):
-            return self.encoder.levels[0].head
-        one = self.encoder.first if isinstance(self.encoder, LayeredEncoder) else self.encoder
-        return one.head
+            return self.encoder.levels[0]
+        return self.encoder.first if isinstance(self.encoder, LayeredEncoder) else self.encoder
 
     @property
     def measure(self) -> Measure:

@@ -20,30 +20,32 @@ from ansatz.models.vae.view import View, known
 from ansatz.protocol.capabilities import Condition, Event
 from ansatz.protocol.errors import OptionError, nearest
 
-PRIORS = ("standard", "learnt", "vamp")
+PRIORS = ("standard", "learnt", "vamp", "flow")
+COUNTED = {"learnt": "components", "vamp": "components", "flow": "couplings"}
 
 
 @dataclass(frozen=True)
 class PriorWord:
-    """A prior by its name, or a mixture of several of its kind."""
+    """A prior by its name, and of how many parts it is: components of a mixture, say."""
 
     name: str
-    components: int = 1
+    count: int = 1
 
     @classmethod
     def of(cls, word: str) -> "PriorWord":
-        """'learnt', 'learnt:10' for a mixture of ten, 'vamp:50' for fifty pseudo-inputs."""
+        """'learnt', 'learnt:10' for a mixture of ten, 'vamp:50' for fifty pseudo-inputs, 'flow:4'
+        for four couplings."""
         name, _, number = word.partition(":")
         if name not in PRIORS:
             raise OptionError(f"There is no prior {name!r}. {nearest(name, PRIORS)}")
-        if ":" not in word and name != "vamp":
+        if ":" not in word and name in ("standard", "learnt"):
             return cls(name)
-        if not re.fullmatch(r"[1-9]\d*", number):
-            raise OptionError(
-                f"The prior {word!r} must end in a number of components, as in {name}:10."
-            )
         if name == "standard":
             raise OptionError("The prior 'standard' has no components; a mixture is learnt:10.")
+        if not re.fullmatch(r"[1-9]\d*", number):
+            raise OptionError(
+                f"The prior {word!r} must end in a number of {COUNTED[name]}, as in {name}:10."
+            )
         return cls(name, int(number))
 
 

@@ -58,8 +58,11 @@ class VAERecipe(VAESettings):
         )
         fixed = [Group(None, "view")]
         top = "prior.top" if self.deeper else "prior"
-        if PriorWord.of(self.prior).name == "standard" and top not in self.groups:
+        word = PriorWord.of(self.prior)
+        if word.name == "standard" and top not in self.groups:
             fixed.append(Group(None, top))
+        if word.name == "flow":
+            fixed.append(Group(None, f"{top}.base"))
         return gradient(
             objective,
             (*fixed, *self._groups()),

@@ -19,13 +19,17 @@ class VAESettings(VariationalRecipe):
     """Numbers in further stochastic layers, each of which is drawn given the one before and is
     the cause of it."""
     deeper_hidden: tuple[int, ...] = (100, 100)
-    """Widths of the fully connected layers between two stochastic ones."""
-    posterior: Literal["normal", "full", "binary"] = "normal"
-    """The guess at a code: independent numbers, numbers with all their covariances, or bits."""
+    """Widths of the fully connected layers between two stochastic ones, and of those that say how
+    a flow of codes moves."""
+    posterior: Literal["normal", "full", "flow", "binary"] = "normal"
+    """The guess at a code: independent numbers, numbers with all their covariances, numbers that
+    a flow bends, or bits."""
+    couplings: int = 4
+    """Affine couplings of a posterior that is a flow."""
     prior: str = "standard"
     """What codes are believed to be: standard (of the mean and scale below, or coins), learnt (of
-    a mean and scale that are learnt), learnt:10 (a mixture of ten), or vamp:50 (the codes of fifty
-    pseudo-inputs)."""
+    a mean and scale that are learnt), learnt:10 (a mixture of ten), vamp:50 (the codes of fifty
+    pseudo-inputs), or flow:4 (numbers that four couplings bend)."""
     prior_mean: tuple[float, ...] = (0.0,)
     """Mean of the prior of codes, or log-odds of bits: one number for all, or one for each."""
     prior_scale: tuple[float, ...] = (1.0,)
@@ -75,8 +79,9 @@ class VAESettings(VariationalRecipe):
 
     def _check_bound(self) -> None:
         """Refuse what does not go together: bound, estimator, posterior and prior."""
-        if self.samples < 1:
-            raise OptionError(f"samples must be at least 1; it is {self.samples}.")
+        for label in ("samples", "couplings"):
+            if getattr(self, label) < 1:
+                raise OptionError(f"{label} must be at least 1; it is {getattr(self, label)}.")
         fitting = [name for name, one in ESTIMATORS.items() if one.suits(self.posterior)]
         if self.estimator != "auto" and self.estimator not in fitting:
             raise OptionError(
@@ -94,12 +99,17 @@ class VAESettings(VariationalRecipe):
                 "The prior 'vamp' is of codes that the encoder gives events, which is one layer: "
                 "leave --deeper out, or choose --prior learnt."
             )
+        if prior.name == "flow" and self.posterior == "binary":
+            raise OptionError(
+                "The prior 'flow' is of numbers that vary smoothly, and codes are bits: choose "
+                "--prior learnt, or another --posterior."
+            )
         if self.free_bits and (
             self.samples > 1
             or self.deeper
-            or self.posterior == "full"
-            or prior.components > 1
-            or prior.name == "vamp"
+            or self.posterior in ("full", "flow")
+            or prior.count > 1
+            or prior.name in ("vamp", "flow")
             or self.chosen().holds_density
         ):
             raise OptionError(
