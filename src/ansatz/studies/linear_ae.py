@@ -12,7 +12,7 @@ from jaxtyping import Array, Float
 
 from ansatz.models.reduce import Autoencoder, AutoencoderRecipe
 from ansatz.models.reduce.reconstruction import Reconstruction
-from ansatz.protocol.figures import Curve, Curves, Panel
+from ansatz.protocol.figures import Bars, Curve, Curves, Panel
 from ansatz.protocol.recipe import Spec
 from ansatz.protocol.source import Batch
 from ansatz.runs.run import Run
@@ -255,27 +255,25 @@ def learning(untied: tuple[Run, ...], tied: tuple[Run, ...], events: Events) -> 
         name="learning",
         title="On the way to principal components",
         caption="The squared error above the sum of the eigenvalues left out, as a part of it, "
-        "epoch by epoch and a curve for each fit: plateaus are saddles, where some component is "
-        "not found yet.",
+        "epoch by epoch and a curve for each fit. What is left in the middle is the noise of "
+        "batches; it goes as the learning rate falls.",
         panels=(Panel("error above the least", tuple(curves), log=True),),
         x_label="epoch",
     )
 
 
-def saddles(curvatures: dict[tuple[int, ...], float]) -> Curves:
+def saddles(curvatures: dict[tuple[int, ...], float]) -> Bars:
     """The least curvature at every stationary point."""
     order = sorted(curvatures, key=lambda chosen: -curvatures[chosen])
-    values = np.array([curvatures[chosen] for chosen in order])
-    return Curves(
+    return Bars(
         name="saddles",
         title="One minimum, nine saddles",
-        caption=f"The least curvature of the loss at the projection on each {SMALL_LATENT} of "
-        f"{len(SMALL)} components, from the highest: it is zero at the leading ones, along weights "
-        "that change nothing, and negative at all others ("
-        + ", ".join("+".join(str(i + 1) for i in chosen) for chosen in order)
-        + ").",
-        panels=(
-            Panel("curvature / largest variance", (Curve("least", np.arange(1, 11), values),)),
-        ),
-        x_label="stationary point",
+        caption="The least curvature of the loss at the projection on each "
+        f"{SMALL_LATENT} of {len(SMALL)} components, as a part of the largest variance, with its "
+        "sign turned: it is zero at the leading ones, along weights that change nothing, and bends "
+        "downwards at all others.",
+        labels=tuple("+".join(str(i + 1) for i in chosen) for chosen in order),
+        values=np.array([max(-curvatures[chosen], 0.0) for chosen in order]),
+        x_label="components kept",
+        y_label="downwards",
     )
