@@ -215,7 +215,8 @@ def figures(digits: Run, runs: dict[str, Run], events: np.ndarray) -> tuple[Figu
     counts = [k for k in SHOWN if k <= len(values)]
     for n in counts:
         rows.append(np.asarray(model.mean) + centred @ components[:n].T @ components[:n])
-    images = as_images(np.concatenate(rows), shape)
+    images = as_images(np.concatenate(rows).reshape(-1, *shape), shape)
+    eigen = as_images(components[:20].reshape(-1, *shape), shape)
     waves = np.asarray(runs["shifted"].model.components)
     drawn = np.asarray(runs["drawn"].model.components)
     k = np.arange(SITES // 2 + 1)
@@ -237,7 +238,7 @@ def figures(digits: Run, runs: dict[str, Run], events: np.ndarray) -> tuple[Figu
             title="Eigen-digits",
             caption="The first twenty components, the largest variance first: slow waves across "
             "the place where digits are, then finer ones.",
-            images=as_images(components[:20], shape).reshape(2, 10, *shape),
+            images=eigen.reshape(2, 10, *eigen.shape[1:]),
             signed=True,
         ),
         ImageGrid(
