@@ -1,14 +1,12 @@
 """The parts of the studies of autoencoders and of principal components, by other ways."""
 
-from types import SimpleNamespace
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from ansatz.data.toys import Moons
-from ansatz.models.reduce import AutoencoderRecipe
+from ansatz.models.reduce import PCA, AutoencoderRecipe
 from ansatz.models.reduce.contraction import Contraction
 from ansatz.protocol.recipe import Spec
 from ansatz.studies import contractive_ae, denoising_ae, linear_ae, pca_mnist
@@ -202,28 +200,29 @@ def test_waves_are_told_by_their_number():
     np.testing.assert_allclose(share, [1, 1, 1, 0.5], rtol=1e-12)
 
 
-def test_claims_of_components_see_what_they_are_about():
+def test_claims_of_components_see_what_they_are_about(double_precision):
     generator = np.random.default_rng(0)
     digits = generator.normal(size=(300, 8, 8)) * np.linspace(5, 1, 64).reshape(8, 8)
     field = pca_mnist.draw(generator, 2000)
     shifted = np.concatenate([np.roll(field[:50], k, axis=1) for k in range(pca_mnist.SITES)])
 
-    def run_of(events, spoiled=None):
+    def pca_of(events, spoiled=None):
         flat = events.reshape(len(events), -1)
         values, vectors = np.linalg.eigh(np.cov(flat.T))
         values, vectors = values[::-1].copy(), vectors[:, ::-1]
         if spoiled is not None:
             values[spoiled] *= 1.5
-        model = SimpleNamespace(variances=values, components=vectors.T, mean=flat.mean(0))
-        return SimpleNamespace(model=model)
+        whole = jnp.asarray(values.sum())
+        arrays = map(jnp.asarray, (flat.mean(0), vectors.T, values))
+        return PCA(*arrays, jnp.zeros(()), whole, events.shape[1:])
 
     def judged(known=None, **spoiled):
-        runs = {
-            name: run_of(events, spoiled.get(name))
+        fields = {
+            name: pca_of(events, spoiled.get(name))
             for name, events in (("drawn", field), ("shifted", shifted))
         }
-        own = run_of(digits, spoiled.get("digits"))
-        return pca_mnist.claims(own, runs, digits, field, shifted, known)
+        own = pca_of(digits, spoiled.get("digits"))
+        return pca_mnist.claims(own, fields, digits, field, shifted, known)
 
     assert set(verdicts(judged()).values()) == {Verdict.HOLDS}
     assert failing(judged(digits=10)) == {"eigenvalues", "left out"}

@@ -108,7 +108,7 @@ def _batch(events: Array) -> Batch:
 def rescaled(model: Autoencoder, scale: float) -> Autoencoder:
     """The same autoencoder with codes that are so many times as large."""
 
-    def last(model: Autoencoder) -> list[Array]:
+    def last(model: Autoencoder) -> list[Any]:
         up, down = model.encoder.layers[-1], model.decoder.layers[0]
         return [up.weight, up.bias, down.weight]
 

@@ -57,7 +57,8 @@ class PCAMnistStudy(Study):
             for name, each in (("drawn", field), ("shifted", shifted))
         }
         known = whole_images(source, context)
-        found = claims(digits, runs, events, field, shifted, known)
+        models = {name: run.model for name, run in runs.items()}
+        found = claims(digits.model, models, events, field, shifted, known)
         return Findings(found, figures(digits, runs, events))
 
 
@@ -99,21 +100,20 @@ def waves_of(components: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def claims(
-    digits: Run,
-    runs: dict[str, Run],
+    digits: PCA,
+    fields: dict[str, PCA],
     events: np.ndarray,
     field: np.ndarray,
     shifted: np.ndarray,
     known: np.ndarray | None,
 ) -> tuple[Claim, ...]:
     """What must hold of components of digits and of fields."""
-    model: PCA = digits.model
     flat = events.reshape(len(events), -1).astype(float)
     flat -= flat.mean(0)
     singular = np.linalg.svd(flat, compute_uv=False) ** 2 / (len(flat) - 1)
-    values = np.asarray(model.variances, float)
+    values = np.asarray(digits.variances, float)
     large = singular > 1e-3 * singular[0]
-    components = np.asarray(model.components, float)
+    components = np.asarray(digits.components, float)
     codes = flat @ components.T
     lost = [np.mean(np.sum(flat**2, 1)) - np.mean(np.sum(codes[:, :k] ** 2, 1)) for k in SHOWN[:4]]
     left = [values[k:].sum() * (len(flat) - 1) / len(flat) for k in SHOWN[:4]]
@@ -125,9 +125,9 @@ def claims(
         "tolerance": 1e-3,
         "why": "moments of thousands of events summed in single precision",
     }
-    drawn, every = (np.asarray(runs[name].model.variances) for name in ("drawn", "shifted"))
+    drawn, every = (np.asarray(fields[name].variances) for name in ("drawn", "shifted"))
     expected = np.sort(power(np.arange(SITES)))[::-1]
-    pure = waves_of(np.asarray(runs["shifted"].model.components))[1].min()
+    pure = waves_of(np.asarray(fields["shifted"].components))[1].min()
     n = len(field)
     found = [
         Claim(
