@@ -61,7 +61,7 @@ class ContractiveAEStudy(Study):
             "epochs": 100 if context.quick else 400,
             "rate": 5e-3,
             "schedule": "cosine",
-            "seeds": 3 if context.quick else 8,
+            "seeds": 5 if context.quick else 8,
         }
         one_layer = {"latent": LATENT, "hidden": (), "code": "sigmoid", "tied": True}
         two_layers = {"latent": DEEP_LATENT, "hidden": (64,), "activation": "tanh"}
