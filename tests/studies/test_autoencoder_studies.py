@@ -77,7 +77,7 @@ def noise_claims(**changes):
     drawn = Drawn(1.0 + made["added"] + jitter, np.full(100, 1.2), np.full(100, -0.2))
     exact = np.random.default_rng(1).normal(size=(100, 2))
     learnt = Slopes(exact, exact * (1 + made["missed"]), exact)
-    places = {"on the data": place(made["curvature"]), "away from them": place(made["off"])}
+    places = {"on the data": place(made["curvature"]), "outside": place(made["off"])}
     return denoising_ae.claims(places, drawn, learnt)
 
 
@@ -87,10 +87,10 @@ def noise_claims(**changes):
         ({}, set()),
         (
             {"limit": 0.01},
-            {"second order on the data", "second order away from them", "next order"},
+            {"second order on the data", "second order outside", "next order"},
         ),
         ({"curvature": -0.5}, {"small on the data"}),
-        ({"off": -0.01}, {"large away from them"}),
+        ({"off": -0.01}, {"large outside"}),
         ({"added": 0.1}, {"digits"}),
         ({"missed": 0.5}, {"slope"}),
     ],
