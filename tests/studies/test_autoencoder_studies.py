@@ -9,9 +9,17 @@ from ansatz.data.toys import Moons
 from ansatz.models.reduce import PCA, AutoencoderRecipe
 from ansatz.models.reduce.contraction import Contraction
 from ansatz.protocol.recipe import Spec
-from ansatz.studies import contractive_ae, denoising_ae, linear_ae, pca_mnist
+from ansatz.studies import (
+    contracted,
+    contractive_ae,
+    denoising_ae,
+    linear_ae,
+    little_noise,
+    pca_mnist,
+)
 from ansatz.studies.claim import Verdict
-from ansatz.studies.denoising_ae import Drawn, Expansion, Slopes
+from ansatz.studies.denoising_ae import Slopes
+from ansatz.studies.little_noise import Drawn, Expansion
 
 
 def verdicts(claims):
@@ -27,7 +35,7 @@ def test_noise_adds_to_the_loss_of_a_cubic_map_what_its_moments_say():
     a, b = np.array([0.7, -0.4]), np.array([0.2, 0.5])
     points = np.array([[0.3, -1.0], [1.2, 0.4]])
     with jax.enable_x64(True):
-        found = denoising_ae.expand(lambda x: a * x + b * x**3, points)
+        found = little_noise.expand(lambda x: a * x + b * x**3, points)
     x = points
     jacobian = np.sum((a + 3 * b * x**2) ** 2, 1)
     curvature = np.sum((a * x + b * x**3 - x) * 6 * b * x, 1)
@@ -36,7 +44,7 @@ def test_noise_adds_to_the_loss_of_a_cubic_map_what_its_moments_say():
     generator = np.random.default_rng(0)
     n = generator.standard_normal((400_000, 1, 2))
     n = np.concatenate([n, -n])
-    e = denoising_ae.STEPS[0]
+    e = little_noise.STRENGTHS[0]
     loss = np.sum((a * (x + e * n) + b * (x + e * n) ** 3 - x) ** 2, 2).mean(1)
     level = np.sum((a * x + b * x**3 - x) ** 2, 1).mean()
     drawn = (loss - level) / e**2
@@ -67,7 +75,7 @@ def noise_claims(**changes):
         "missed": 0.0,
     }
     made |= changes
-    strengths = denoising_ae.STEPS
+    strengths = little_noise.STRENGTHS
 
     def place(curvature):
         added = 1 + curvature + made["limit"] + 0.3 * strengths ** made["order"]
@@ -102,7 +110,7 @@ def test_claims_of_noise_see_what_they_are_about(changes, fail):
 def test_codes_can_be_scaled_at_no_cost():
     recipe = AutoencoderRecipe(hidden=(5,), latent=2, error="squared", activation="tanh")
     model = recipe.build(Spec(shape=(4,)), jax.random.key(0))
-    small, x = contractive_ae.rescaled(model, 0.125), jnp.array([0.3, -1.0, 0.2, 0.7])
+    small, x = contracted.rescaled(model, 0.125), jnp.array([0.3, -1.0, 0.2, 0.7])
     np.testing.assert_allclose(
         small.decode(small.encode(x)), model.decode(model.encode(x)), rtol=1e-5, atol=1e-6
     )
@@ -137,7 +145,7 @@ def contraction_claims(monkeypatch, **changes):
                 np.full(2, by * whole),
                 np.array([codes] * 2),
             )
-            fits.append(contractive_ae.Fitted(None, None, by * error, own, own))
+            fits.append(contracted.Fitted(None, None, by * error, own, own))
         found[name] = tuple(fits)
     off = 1e-3 * np.random.default_rng(1).normal(size=100)
     monkeypatch.setattr(contractive_ae, "probed", lambda _: off)

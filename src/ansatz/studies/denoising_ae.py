@@ -1,37 +1,36 @@
 """What little noise asks of an autoencoder, with the term that is often left out; and what a
 denoising one learns."""
 
-from collections.abc import Callable
 from typing import Any, ClassVar, NamedTuple
 
-import equinox as eqx
 import jax
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
 
 from ansatz.data.toys import Moons
 from ansatz.evaluate.estimate import weighted_mean
-from ansatz.models.reduce import Autoencoder
 from ansatz.protocol.figures import Curve, Curves, Panel
 from ansatz.runs.run import Run
 from ansatz.studies.claim import Claim, Measured
+from ansatz.studies.little_noise import (
+    DIGIT_NOISE,
+    STRENGTHS,
+    Drawn,
+    Expansion,
+    Points,
+    drawn,
+    expand,
+    reconstruction,
+)
 from ansatz.studies.study import Context, Findings, Study
 
 THICKNESS = 0.05
 """Of the arc that the plain autoencoder learns, and of the moons that the denoising one does."""
 NOISE = 0.15
-NODES = 30
-"""Gauss-Hermite nodes along each axis of the plane."""
-STEPS = 0.1 * 2.0 ** -np.arange(5)
-"""Deviations of the noise."""
 EVENTS, POINTS = 10_000, 300
 OUTSIDE = (1.4, 2.0)
 """Distances from the centre at which reconstructions are not good."""
-DIGIT_NOISE, DRAWS = 0.05, 400
-
-Map = Callable[[Array], Array]
-Points = Float[np.ndarray, "points numbers"]
+DRAWS = 400
+"""Of noise, for each digit."""
 
 
 class DenoisingAEStudy(Study):
@@ -41,9 +40,9 @@ class DenoisingAEStudy(Study):
     reconstructions are good, and not elsewhere: of the projection on a circle it is r(r − 1) times
     the first, at the distance r from the centre. Both are measured, in the plane by quadrature, for
     a plain autoencoder of half a circle with a code of one number, on its data and outside, and
-    for one of digits by drawing noise. The loss itself, of any ε, is smallest at F(x) = x + ε² ∇ log p_ε(x), with p_ε
-    the density of noisy events (Alain and Bengio, 2014): of the moons it is known, and the net
-    that learns to take noise away has learnt its slope.
+    for one of digits by drawing noise. The loss itself, of any ε, is smallest at
+    F(x) = x + ε² ∇ log p_ε(x), with p_ε the density of noisy events (Alain and Bengio, 2014): of
+    the moons it is known, and the net that learns to take noise away has learnt its slope.
     """
 
     name: ClassVar[str] = "denoising-ae"
@@ -106,105 +105,6 @@ def arcs(generator: np.random.Generator, radius: np.ndarray) -> Points:
     return radius[:, None] * np.stack([np.cos(turn), np.sin(turn)], 1)
 
 
-def reconstruction(run: Run) -> Map:
-    """F of a run, in double precision, from a vector to a vector."""
-    model: Autoencoder = jax.tree.map(
-        lambda leaf: jnp.asarray(leaf, "float64") if eqx.is_inexact_array(leaf) else leaf, run.model
-    )
-    return lambda x: model.decode(model.encode(x.reshape(model.shape))).ravel()
-
-
-def terms(F: Map, x: Array) -> tuple[Array, Array, Array]:
-    """|F − x|², ‖J_F‖² and (F − x)·ΔF at a point."""
-    off = F(x) - x
-
-    def along(direction: Array) -> tuple[Array, Array]:
-        def slope(x: Array) -> Array:
-            return jax.jvp(F, (x,), (direction,))[1]
-
-        return jax.jvp(slope, (x,), (direction,))
-
-    first, second = jax.vmap(along)(jnp.eye(len(x), dtype=x.dtype))
-    return off @ off, jnp.sum(first**2), off @ jnp.sum(second, 0)
-
-
-class Expansion(NamedTuple):
-    """Means over points: the terms, and what the loss adds for noise of each strength, over ε²."""
-
-    jacobian: float
-    curvature: float
-    """(F − x)·ΔF."""
-    error: float
-    added: Float[np.ndarray, " strengths"]
-
-    @property
-    def limit(self) -> float:
-        """What is added for ε → 0, free of ε² and ε⁴ (Richardson)."""
-        once = (4 * self.added[1:] - self.added[:-1]) / 3
-        return float(((16 * once[1:] - once[:-1]) / 15)[-1])
-
-    @property
-    def both(self) -> float:
-        return self.jacobian + self.curvature
-
-    @property
-    def share(self) -> float:
-        """Of the term that is left out, in the one that is kept."""
-        return abs(self.curvature) / self.jacobian
-
-
-def expand(F: Map, points: Points) -> Expansion:
-    """By quadrature over noise in the plane."""
-    nodes, weights = np.polynomial.hermite_e.hermegauss(NODES)
-    noise = jnp.asarray(np.stack(np.meshgrid(nodes, nodes), -1).reshape(-1, 2))
-    weight = jnp.asarray(np.outer(weights, weights).ravel() / (2 * np.pi))
-
-    @jax.jit
-    def one(x: Array) -> tuple[Any, ...]:
-        error, jacobian, curvature = terms(F, x)
-
-        def loss(strength: Array) -> Array:
-            moved = jax.vmap(F)(x[None] + strength * noise) - x[None]
-            return weight @ jnp.sum(moved**2, 1)
-
-        strengths = jnp.asarray(STEPS)
-        return error, jacobian, curvature, jax.lax.map(loss, strengths)
-
-    each = [np.stack(values) for values in zip(*map(one, jnp.asarray(points)), strict=True)]
-    error, jacobian, curvature, losses = (values.mean(0) for values in each)
-    added = (losses - error) / STEPS**2
-    return Expansion(float(jacobian), float(curvature), float(error), added)
-
-
-class Drawn(NamedTuple):
-    """What noise adds to the loss of digits over ε², and what is expected, event by event."""
-
-    added: Float[np.ndarray, " events"]
-    jacobian: Float[np.ndarray, " events"]
-    curvature: Float[np.ndarray, " events"]
-
-
-def drawn(run: Run, draws: int) -> Drawn:
-    """Of noise drawn in pairs of opposite sign, so that what is odd in it drops out."""
-    events = np.asarray(run.as_learnt(run.record.source), float)
-    with jax.enable_x64(True):
-        F = reconstruction(run)
-        flat = jnp.asarray(events.reshape(len(events), -1)[:POINTS])
-
-        @jax.jit
-        def one(item: tuple[Array, Array]) -> tuple[Array, ...]:
-            x, key = item
-            error, jacobian, curvature = terms(F, x)
-            noise = DIGIT_NOISE * jax.random.normal(key, (draws, len(x)), x.dtype)
-            both = jnp.concatenate([noise, -noise])
-            moved = jax.vmap(F)(x[None] + both) - x[None]
-            loss = jnp.mean(jnp.sum(moved**2, 1))
-            return (loss - error) / DIGIT_NOISE**2, jacobian, curvature
-
-        keys = jax.random.split(jax.random.key(run.record.recipe.seed), len(flat))
-        return Drawn(*map(np.asarray, jax.jit(lambda xs: jax.lax.map(one, xs))((flat, keys))))
-
-
 class Slopes(NamedTuple):
     """At noisy events: where the net moves them, and where the best one does."""
 
@@ -243,7 +143,7 @@ def moves(run: Run, points: Points) -> Points:
 def claims(places: dict[str, Expansion], noisy: Drawn, learnt: Slopes) -> tuple[Claim, ...]:
     """The second order in the plane and of digits, the size of the last term, and the slope."""
     on, off = places.values()
-    order = np.polyfit(np.log(STEPS[2:]), np.log(np.abs(off.added[2:] - off.both)), 1)[0]
+    order = np.polyfit(np.log(STRENGTHS[2:]), np.log(np.abs(off.added[2:] - off.both)), 1)[0]
     expected = noisy.jacobian + noisy.curvature
     scale = float(expected.mean())
     return (
@@ -318,14 +218,14 @@ def figures(places: dict[str, Expansion], denoising: Run) -> tuple[Curves, ...]:
     """What noise adds by its strength, and the field of moves beside the exact one."""
     panels = []
     for name, place in places.items():
-        flat = np.ones(len(STEPS))
+        flat = np.ones(len(STRENGTHS))
         panels.append(
             Panel(
                 name,
                 (
-                    Curve("measured", STEPS, place.added),
-                    Curve("‖J‖² + (F − x)·ΔF", STEPS, place.both * flat),
-                    Curve("‖J‖² alone", STEPS, place.jacobian * flat),
+                    Curve("measured", STRENGTHS, place.added),
+                    Curve("‖J‖² + (F − x)·ΔF", STRENGTHS, place.both * flat),
+                    Curve("‖J‖² alone", STRENGTHS, place.jacobian * flat),
                 ),
             )
         )
