@@ -9,7 +9,7 @@ from ansatz.studies.contracted import PROBES, Fitted, figures, probed
 from ansatz.studies.study import Context, Findings, Study
 
 LATENT, DEEP_LATENT = 32, 8
-NOISE, WEIGHT, DEEP_WEIGHT = 0.1, 0.03, 0.01
+NOISE, WEIGHT, DEEP_WEIGHT = 0.04, 0.02, 0.03
 ACTIVITY = 0.1
 ALIKE = 0.10
 """By how much reconstruction errors may differ where Jacobians are compared."""
