@@ -247,7 +247,7 @@ def figures(digits: Run, runs: dict[str, Run], events: np.ndarray) -> tuple[Figu
             caption="Ten digits, and below them what the mean and 1, 4, 16, ... components make of "
             "them.",
             images=images.reshape(len(rows), 10, *images.shape[1:]),
-            row_labels=("data", *(f"{n} components" for n in counts)),
+            row_labels=("data", "1 component", *(f"{n} components" for n in counts[1:])),
             scale=(0.0, float(events.max())),
         ),
         Curves(
