@@ -11,6 +11,7 @@ from ansatz.protocol.errors import OptionError, nearest
 from ansatz.protocol.recipe import Recipe
 
 _BUILT_IN = {
+    "autoencoder": "ansatz.models.reduce:AutoencoderRecipe",
     "boltzmann": "ansatz.models.boltzmann:BoltzmannRecipe",
     "deep-rbm": "ansatz.models.boltzmann:DeepRecipe",
     "flow": "ansatz.models.flow:FlowRecipe",
