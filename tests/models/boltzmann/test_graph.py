@@ -17,6 +17,7 @@ COUNTS = {
     "zephyr:12": (4800, 45864, 4),
     "complete:7": (7, 21, 7),
     "bipartite:3x4": (7, 12, 2),
+    "multipartite:3x4x2": (9, 26, 3),
     "chain:6": (6, 5, 2),
     "chain:5:periodic": (5, 5, 3),
     "grid:4x6": (24, 38, 2),
