@@ -12,6 +12,7 @@ from ansatz.protocol.recipe import Recipe
 
 _BUILT_IN = {
     "boltzmann": "ansatz.models.boltzmann:BoltzmannRecipe",
+    "calo-qvae": "ansatz.calo.generator:ShowerRecipe",
     "deep-rbm": "ansatz.models.boltzmann:DeepRecipe",
     "flow": "ansatz.models.flow:FlowRecipe",
     "kmeans": "ansatz.models.mixture:KMeansRecipe",

@@ -27,6 +27,7 @@ from ansatz.models.vae.objective import Beta, Cooling, NegativeBound
 from ansatz.models.vae.placement import Placement, place_latents
 from ansatz.models.vae.prior import LearntPrior
 from ansatz.models.vae.variational import VariationalRecipe
+from ansatz.models.vae.view import View
 from ansatz.nets import ConditionalNet
 from ansatz.protocol.errors import OptionError
 from ansatz.protocol.figures import Figure
@@ -145,15 +146,7 @@ class QVAERecipe(ChainSettings, VariationalRecipe):
 
     def build(self, spec: Spec, key: PRNGKeyArray, **nets: eqx.Module) -> VAE:
         key_encoder, key_decoder, key_prior = jax.random.split(key, 3)
-        view = view_of(self, spec)
-        sizes = self._placed(spec).sizes
-        levels, before = [], spec.condition
-        for level, size in enumerate(sizes):
-            head = BernoulliHead((size,))
-            key_level = jax.random.fold_in(key_encoder, level)
-            net = encoding_net(self, spec, view, head.size, before, key_level)
-            levels.append(ConditionalNet(net, head))
-            before += size
+        view = self.view(spec)
         machine = self._machine(spec)
         noise = jax.random.normal(key_prior, machine.weight.shape, self.dtype)
         coins = LearntPrior(
@@ -165,12 +158,33 @@ class QVAERecipe(ChainSettings, VariationalRecipe):
         classes = spec.classes if self.clamp else ()
         return VAE(
             view=view,
-            encoder=HierarchicalEncoder(tuple(levels), sizes),
-            decoder=decoding(self, spec, nets.get("decoder"), key_decoder),
+            encoder=self.encoder(spec, view, self._placed(spec).sizes, key_encoder),
+            decoder=self.decoder(spec, nets.get("decoder"), key_decoder),
             prior=coins if self.prior == "bernoulli" else MachinePrior.of(begun, classes),
             read=self.latent,
             dtype=self.dtype,
         )
+
+    def view(self, spec: Spec) -> View:
+        """What the encoder is shown."""
+        return view_of(self, spec)
+
+    def encoder(
+        self, spec: Spec, view: View, sizes: tuple[int, ...], key: PRNGKeyArray
+    ) -> HierarchicalEncoder:
+        """q(z | x, c), a net for each level."""
+        levels, before = [], spec.condition
+        for level, size in enumerate(sizes):
+            head = BernoulliHead((size,))
+            key_level = jax.random.fold_in(key, level)
+            net = encoding_net(self, spec, view, head.size, before, key_level)
+            levels.append(ConditionalNet(net, head))
+            before += size
+        return HierarchicalEncoder(tuple(levels), sizes)
+
+    def decoder(self, spec: Spec, own: eqx.Module | None, key: PRNGKeyArray) -> ConditionalNet:
+        """p(x | z, c)."""
+        return decoding(self, spec, own, key)
 
     def update(self, spec: Spec) -> AbstractUpdate:
         last = self.epochs - self.prior_epochs
