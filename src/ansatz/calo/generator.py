@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import PRNGKeyArray
 
-from ansatz.calo.geometry import Geometry, geometry
+from ansatz.calo.geometry import Geometry, from_xml, geometry
 from ansatz.calo.heads import MaskedHead, ShowerHurdleHead
 from ansatz.calo.layers import Layout
 from ansatz.calo.nets import ShowerDecoder, ShowerTrunk
@@ -37,7 +37,7 @@ class ShowerRecipe(QVAERecipe):
     takes_missing: ClassVar[bool] = False
 
     geometry: str = "dataset2"
-    """The voxels: a built-in geometry, or a binning file, XML."""
+    """The voxels: a built-in geometry, a binning file, XML, or what stands in one."""
     latent: int = 1024
     """Bits in a code."""
     graph: str = "pegasus:16"
@@ -73,8 +73,8 @@ class ShowerRecipe(QVAERecipe):
         voxels = self.voxels.voxels
         if spec.shape != (voxels,):
             raise OptionError(
-                f"The geometry {self.geometry} has {voxels:,} voxels, and the showers have shape "
-                f"{spec.shape}: name theirs by --geometry."
+                f"The geometry {self.voxels.name} has {voxels:,} voxels, and the showers have "
+                f"shape {spec.shape}: name theirs by --geometry."
             )
         if spec.condition != 1 or spec.classes != (0,):
             raise OptionError(
@@ -88,7 +88,8 @@ class ShowerRecipe(QVAERecipe):
     @property
     def voxels(self) -> Geometry:
         """How the calorimeter is cut."""
-        return geometry(self.geometry)
+        text = self.geometry.lstrip()
+        return from_xml(text, "binning") if text.startswith("<") else geometry(self.geometry)
 
     def view(self, spec: Spec) -> View:
         return View(spec.shape, self.dtype)

@@ -46,6 +46,7 @@ class Generate(Common):
 
 def fit(words: list[str]) -> int:
     """`ansatz fit calo-qvae`, told by the file of showers what is in it."""
+    from ansatz.calo.geometry import GEOMETRIES, to_xml
     from ansatz.calo.showers import ShowerFile
     from ansatz.cli import fit as of_any
 
@@ -55,7 +56,9 @@ def fit(words: list[str]) -> int:
     file = ShowerFile(words[0])
     told = ["--events", "showers", "--conditions", "incident_energies"]
     if not any(word == "--geometry" or word.startswith("--geometry=") for word in words):
-        told += ["--geometry", file.geometry.name]
+        known = file.geometry.name in GEOMETRIES
+        # A run may be moved away from a binning file, and so holds it.
+        told += ["--geometry", file.geometry.name if known else to_xml(file.geometry)]
     return of_any.run([RECIPE, words[0], *told, *words[1:]])
 
 
