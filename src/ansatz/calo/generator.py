@@ -3,7 +3,7 @@
 Khoshaman et al. (2018); Hoque et al. (2024); Toledo-Marín et al. (2025).
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 import equinox as eqx
@@ -17,8 +17,8 @@ from ansatz.calo.layers import Layout
 from ansatz.calo.nets import ShowerDecoder, ShowerTrunk
 from ansatz.distributions import BernoulliHead
 from ansatz.models.vae.hierarchy import HierarchicalEncoder
+from ansatz.models.vae.machine_recipe import MachinePriorRecipe
 from ansatz.models.vae.model import VAE
-from ansatz.models.vae.qvae import QVAERecipe
 from ansatz.models.vae.view import View
 from ansatz.nets import MLP, ConditionalNet
 from ansatz.protocol.errors import OptionError
@@ -27,14 +27,12 @@ from ansatz.protocol.source import Batch
 
 
 @dataclass(frozen=True, kw_only=True)
-class ShowerRecipe(QVAERecipe):
+class ShowerRecipe(MachinePriorRecipe):
     """A generator of calorimeter showers at given incident energies."""
 
     name: ClassVar[str] = "calo-qvae"
     kind: ClassVar[str] = "the recipe 'calo-qvae'"
-    nets: ClassVar[tuple[str, ...]] = ()
     log_conditions: ClassVar[bool] = True
-    takes_missing: ClassVar[bool] = False
 
     geometry: str = "dataset2"
     """The voxels: a built-in geometry, a binning file, XML, or what stands in one."""
@@ -60,7 +58,7 @@ class ShowerRecipe(QVAERecipe):
     """Nothing: energies are in MeV."""
 
     def __post_init__(self) -> None:
-        QVAERecipe.__post_init__(self)
+        MachinePriorRecipe.__post_init__(self)
         for label in ("features", "depth", "width"):
             if getattr(self, label) < 1:
                 raise OptionError(f"{label} must be at least 1; it is {getattr(self, label)}.")
@@ -81,7 +79,7 @@ class ShowerRecipe(QVAERecipe):
                 "A shower is learnt under its incident energy, one number: give --conditions "
                 "incident_energies."
             )
-        resolved = QVAERecipe.resolve(replace(self, likelihood=("hurdle",)), spec)
+        resolved = MachinePriorRecipe.resolve(self, spec)
         assert isinstance(resolved, ShowerRecipe)
         return resolved
 
