@@ -119,6 +119,8 @@ def _coins(prior: Any, key: PRNGKeyArray) -> Float[Array, "block code"]:
 @eqx.filter_jit
 def _decoded(pipeline: Pipeline, key: PRNGKeyArray, codes: Array, rows: Array) -> Array:
     def one(key: PRNGKeyArray, code: Array, row: Array) -> Array:
-        return pipeline.model.likelihood(code, pipeline.given(row)).sample(key)
+        shower = pipeline.model.likelihood(code, pipeline.given(row)).sample(key)
+        # No voxel holds more than there is.
+        return jnp.minimum(shower, row[0])
 
     return jax.vmap(one)(jax.random.split(key, len(codes)), codes, rows)
