@@ -7,9 +7,11 @@ from pathlib import Path
 
 from benchmarks import (
     calo_features,
+    contractive,
     em,
     environment,
     flows,
+    gan,
     gibbs,
     iwae,
     rbm_training,
@@ -23,6 +25,7 @@ from benchmarks.report import write_section
 BENCHMARKS = {
     "vae_training": vae_training,
     "iwae": iwae,
+    "gan": gan,
     "streaming": streaming,
     "em": em,
     "flows": flows,
@@ -30,6 +33,7 @@ BENCHMARKS = {
     "rbm_training": rbm_training,
     "showers": showers,
     "calo_features": calo_features,
+    "contractive": contractive,
 }
 
 HERE = Path(__file__).parent
