@@ -14,9 +14,12 @@ if TYPE_CHECKING:
 _STUDIES = {
     "annealing": "ansatz.studies.annealing:AnnealingStudy",
     "beta-traversal": "ansatz.studies.beta_traversal:BetaTraversalStudy",
+    "boltzmann-generator": "ansatz.studies.boltzmann_generator:BoltzmannGeneratorStudy",
     "calo-spoiling": "ansatz.studies.calo_spoiling:CaloSpoilingStudy",
+    "conditional-flow": "ansatz.studies.conditional_flow:ConditionalFlowStudy",
     "conditional-gan": "ansatz.studies.conditional_gan:ConditionalGANStudy",
     "conditional-vae": "ansatz.studies.conditional_vae:ConditionalVAEStudy",
+    "conv-flow-field": "ansatz.studies.conv_flow_field:ConvFlowFieldStudy",
     "deep-rbm": "ansatz.studies.deep_rbm:DeepRBMStudy",
     "detailed-balance": "ansatz.studies.detailed_balance:DetailedBalanceStudy",
     "elbo-identities": "ansatz.studies.elbo_identities:ElboIdentitiesStudy",

@@ -53,16 +53,22 @@ class QVAERecipe(ChainSettings, VariationalRecipe):
     latent: int = 128
     """Bits in a code."""
     graph: str = ""
-    """Which of them the prior couples: complete:N, bipartite:VxH, chain:N, grid:LxL, king:LxL (the
-    last three with :periodic if wished), pegasus:M or zephyr:M. Of a larger graph the part that
-    is connected best is taken; without one it is bipartite, half to half."""
+    """Which of them the prior couples: complete:N, bipartite:VxH, multipartite:AxBx..., chain:N,
+    grid:LxL, king:LxL (the last three with :periodic if wished), pegasus:M or zephyr:M. Of a
+    larger graph the part that is connected best is taken; without one the halves of a code are
+    coupled with each other, and hidden units with both."""
     edges: tuple[str, ...] = ()
     """Or the edges themselves, as 0-1 1-2."""
+    hidden_units: int | None = None
+    """Units of the prior that no code shows, of one colour of the graph: bits that are coupled to
+    them hang together in ways that pairs of bits cannot. As many as bits if nothing is said of
+    the graph, and otherwise none."""
     levels: int = 0
     """Levels of the encoder, each of which sees the event and the levels before it: one for each
     colour of the graph, or 1 for all; 0 is one for each colour of a few."""
     partitions: tuple[int, ...] = ()
-    """Bits of each colour of the graph, the largest colour first; as many of each if not given."""
+    """Bits of each colour of the graph that hidden units leave, the largest first; as many of each
+    if not given."""
     prior: Literal["boltzmann", "bernoulli"] = "boltzmann"
     """What codes are believed to be: a machine's, or independent coins of learnt biases."""
     clamp: bool = False
@@ -79,8 +85,9 @@ class QVAERecipe(ChainSettings, VariationalRecipe):
     """Sweeps of the prior's chains in each step."""
     chains: int = 256
     """Persistent chains of the prior, at each temperature."""
-    prior_rate: float = 0.001
-    """Learning rate of the prior, which has to follow the encoder."""
+    prior_rate: float = 0.02
+    """Learning rate of the prior, which has to follow the encoder, by gradient descent with
+    momentum."""
     prior_epochs: int = 0
     """The last epochs, in which the prior learns alone; all of them go on with a run that `--from`
     names."""
@@ -97,9 +104,9 @@ class QVAERecipe(ChainSettings, VariationalRecipe):
                 f"prior_epochs are the last ones of all {self.epochs} epochs; they cannot be "
                 f"{self.prior_epochs}."
             )
-        if self.annealing < 1 or self.levels < 0:
-            name = "annealing" if self.annealing < 1 else "levels"
-            raise OptionError(f"{name} must not be {getattr(self, name)}.")
+        for name, least in (("annealing", 1), ("levels", 0), ("hidden_units", 0)):
+            if (getattr(self, name) or 0) < least:
+                raise OptionError(f"{name} must not be {getattr(self, name)}.")
         if not 1 <= len(self.temperature) <= 2 or min(self.temperature) <= 0:
             raise OptionError(
                 "temperature takes one positive number, or two: where it begins and where it "
@@ -185,7 +192,7 @@ class QVAERecipe(ChainSettings, VariationalRecipe):
             phase = NegativeLogLikelihood(
                 self.free_phase(1), self.slope == "centred", 1, self.l1, self.l2
             )
-            objective = MachineBound(bound, phase, exact, learning if self.prior_epochs else None)
+            objective = MachineBound(bound, phase, exact, alone=not learning)
             judge = HardBound(hard, exact)
             fixed.append(Group(None, "prior.known"))
             fixed.append(Group(None, "prior.rows"))
@@ -242,20 +249,32 @@ class QVAERecipe(ChainSettings, VariationalRecipe):
     def _placed(self, spec: Spec) -> Placement:
         given = spec.condition if self.clamp else 0
         return place_latents(
-            self.graph, self.edges, self.latent, self.levels, self.partitions, given
+            self.graph,
+            self.edges,
+            self.latent,
+            self.levels,
+            self.partitions,
+            given,
+            self._unseen,
         )
+
+    @property
+    def _unseen(self) -> int:
+        """How many hidden units there are."""
+        if self.hidden_units is not None:
+            return self.hidden_units
+        return 0 if self.graph or self.edges else self.latent
 
     def _machine(self, spec: Spec) -> BoltzmannMachine:
         """A machine of the right form, its weights at zero."""
         graph = self._placed(spec).graph
-        given = graph.nodes - self.latent
         return BoltzmannMachine(
             bias=jnp.zeros(graph.nodes, self.dtype),
             weight=jnp.zeros(len(graph.edges), self.dtype),
             terms=None,
             graph=graph,
-            visible=tuple(range(graph.nodes)),
-            shape=(graph.nodes - given,),
+            visible=tuple(range(graph.nodes - self._unseen)),
+            shape=(self.latent,),
             units="binary",
             sweeps=self.sweeps,
         )
@@ -265,8 +284,9 @@ class QVAERecipe(ChainSettings, VariationalRecipe):
         groups = list(self._groups())
         parts = [group.part for group in groups]
         if "prior" not in parts:
-            own = Optimiser.of({**self._common(), "rate": self.prior_rate, "l1": 0.0, "l2": 0.0})
-            groups.insert(0, Group(own, "prior"))
+            own = {**self._common(), "optimiser": "sgd", "rate": self.prior_rate}
+            own |= {"l1": 0.0, "l2": 0.0, "weight_decay": 0.0}
+            groups.insert(0, Group(Optimiser.of(own), "prior"))
         if not self.prior_epochs:
             return tuple(groups)
         return tuple(
