@@ -7,6 +7,7 @@ from pathlib import Path
 
 from benchmarks import (
     calo_features,
+    contractive,
     em,
     environment,
     flows,
@@ -32,6 +33,7 @@ BENCHMARKS = {
     "rbm_training": rbm_training,
     "showers": showers,
     "calo_features": calo_features,
+    "contractive": contractive,
 }
 
 HERE = Path(__file__).parent

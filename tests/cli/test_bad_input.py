@@ -82,7 +82,10 @@ CASES = {
         ["'relaxed' does not apply to the posterior 'normal'", "reparameterised"],
     ),
     "prior without a number": (f"{FIT} --prior vamp", ["vamp:10"]),
-    "nothing to refine": ("evaluate pca --refine 3", ["A pca has no posterior to refine"]),
+    "nothing to refine": (
+        "evaluate pca --refine 3",
+        ["The recipe 'pca' has no posterior to refine"],
+    ),
     "no value": (f"{FIT} --latent", ["--latent must be followed by a whole number"]),
     "word for a whole number": (f"{FIT} --latent abc", ["--latent", "whole number", "'abc'"]),
     "number for a whole number": (f"{FIT} --epochs=1.5", ["--epochs", "whole number", "'1.5'"]),

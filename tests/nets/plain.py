@@ -13,6 +13,7 @@ FORMULAS = {
     "gelu": lambda x: x / 2 * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3))),
     "silu": lambda x: x * scipy.special.expit(x),
     "softplus": lambda x: np.logaddexp(0, x),
+    "sigmoid": scipy.special.expit,
 }
 
 

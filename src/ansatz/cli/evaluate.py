@@ -2,12 +2,17 @@
 
 from dataclasses import asdict, dataclass
 from functools import partial
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
 from ansatz.cli.arguments import Common, RunPath, parse
 from ansatz.cli.output import print_json, print_table, watched
+from ansatz.protocol.errors import OptionError
+
+if TYPE_CHECKING:
+    from ansatz.protocol.figures import Labels
+    from ansatz.runs.run import Run
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +30,8 @@ class Evaluate(Common):
     two_sample: bool = False
     """Train a classifier to tell codes of events from codes that the prior draws, or events from
     samples where a model has no codes."""
+    classify: bool = False
+    """Train classifiers to tell labels that stand beside the events, or conditions, from codes."""
     seed: int = 0
     """Decides the draws."""
 
@@ -46,6 +53,7 @@ def run(words: list[str]) -> int:
     else:
         dataset = first.read(found.data)
         what = f"{len(dataset):,} events of {found.data}"
+    labels = _labels(first, found.data) if found.classify else None
     watch = partial(watched, quiet=found.quiet)
     judged = [
         judge(
@@ -54,6 +62,7 @@ def run(words: list[str]) -> int:
             samples=found.samples,
             refine=found.refine,
             two_sample=found.two_sample,
+            labels=labels,
             seed=found.seed,
             watch=watch,
         )
@@ -69,3 +78,14 @@ def run(words: list[str]) -> int:
         ("measure", "value", "unit", "what it is"),
     )
     return 0
+
+
+def _labels(run: "Run", data: str | None) -> "Labels":
+    """What a classifier is to tell."""
+    labels = run.labels(data)
+    if labels is None:
+        raise OptionError(
+            f"No labels stand beside the events of {data or run.record.source}: --classify needs a "
+            "field or a condition of a few categories."
+        )
+    return labels

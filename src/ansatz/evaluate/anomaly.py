@@ -121,8 +121,8 @@ def _batches(run: Run, events: Dataset, samples: int, seed: int) -> Any:
         return run.log_likelihood_batches(events, samples=samples, seed=seed)
     if not isinstance(run.model, Codec):
         raise OptionError(
-            f"A {run.record.recipe.name} has neither a density nor codes: it cannot tell what is "
-            "unusual."
+            f"The recipe {run.record.recipe.name!r} has neither a density nor codes: it cannot "
+            "tell what is unusual."
         )
     return _errors(run, events, seed)
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from ansatz.data.dataset import Dataset
 from ansatz.data.statistics import blocks
+from ansatz.evaluate.classify import MOST, classify
 from ansatz.evaluate.codes import code_measure
 from ansatz.evaluate.estimate import weighted_mean
 from ansatz.evaluate.samples import sample_measure, sample_measures
@@ -19,6 +20,7 @@ from ansatz.protocol.capabilities import (
     Unnormalised,
 )
 from ansatz.protocol.errors import OptionError
+from ansatz.protocol.figures import Labels
 from ansatz.protocol.measure import Measure
 from ansatz.runs.run import Run
 
@@ -30,6 +32,7 @@ def judge(
     samples: int,
     refine: int = 0,
     two_sample: bool = False,
+    labels: Labels | None = None,
     seed: int = 0,
     watch: Watch = unseen,
 ) -> list[Measure]:
@@ -38,12 +41,13 @@ def judge(
     A model that knows nothing of a likelihood is judged by its samples. With `refine` the
     posterior of every event is improved by so many steps, where there is one; with `two_sample` a
     classifier is trained to tell codes of events from those of the prior, or events from samples
-    where there are no codes.
+    where there are no codes; and with `labels` of the events others are trained to tell these from
+    codes.
     """
     measures = []
     blind = isinstance(run.model, Sampler) and not isinstance(run.model, Likelihood)
     if refine and not isinstance(run.model, Bound):
-        raise OptionError(f"A {run.record.recipe.name} has no posterior to refine.")
+        raise OptionError(f"The recipe {run.record.recipe.name!r} has no posterior to refine.")
     if isinstance(run.model, Density | Unnormalised):
         values = _whole(watch(run.log_likelihood_batches(dataset, seed=seed), *_told(dataset, 1)))
         measures += _likelihood(run, "log-likelihood", values, dataset, 1)
@@ -65,7 +69,19 @@ def judge(
     if two_sample:
         test = sample_measure if blind else code_measure
         measures.append(test(run, dataset, seed=seed, watch=watch))
+    if labels is not None:
+        measures += _classified(run, dataset, labels, seed, watch)
     return [*measures, *run.diagnose(dataset, refine=refine, seed=seed)]
+
+
+def _classified(
+    run: Run, dataset: Dataset, labels: Labels, seed: int, watch: Watch
+) -> list[Measure]:
+    generator = np.random.Generator(np.random.Philox(seed))
+    chosen = generator.choice(len(dataset), min(MOST, len(dataset)), replace=False)
+    batches = run.encode_batches(dataset.take(chosen), seed=seed)
+    codes = _whole(watch(batches, len(chosen), "Encoding"))
+    return classify(codes, labels.take(chosen), seed)
 
 
 def _whole(batches: Iterator[np.ndarray]) -> np.ndarray:

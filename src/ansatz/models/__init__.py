@@ -11,7 +11,9 @@ from ansatz.protocol.errors import OptionError, nearest
 from ansatz.protocol.recipe import Recipe
 
 _BUILT_IN = {
+    "autoencoder": "ansatz.models.reduce:AutoencoderRecipe",
     "boltzmann": "ansatz.models.boltzmann:BoltzmannRecipe",
+    "calo-qvae": "ansatz.calo.generator:ShowerRecipe",
     "deep-rbm": "ansatz.models.boltzmann:DeepRecipe",
     "flow": "ansatz.models.flow:FlowRecipe",
     "gan": "ansatz.models.gan:GANRecipe",

@@ -6,13 +6,14 @@ from ansatz.nets.field import FieldNet
 from ansatz.nets.linear import Linear
 from ansatz.nets.masked import MaskedMLP
 from ansatz.nets.mlp import MLP
-from ansatz.nets.nonlinear import ACTIVATIONS
+from ansatz.nets.nonlinear import ACTIVATIONS, PIECEWISE_LINEAR
 from ansatz.nets.own import OwnNet, check_output
 from ansatz.nets.residual import ResidualMLP
 
 __all__ = [
     "ACTIVATIONS",
     "MLP",
+    "PIECEWISE_LINEAR",
     "ConditionalNet",
     "ConvDecoder",
     "ConvEncoder",

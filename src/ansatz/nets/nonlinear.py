@@ -20,7 +20,11 @@ ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
     "gelu": jax.nn.gelu,
     "silu": jax.nn.silu,
     "softplus": jax.nn.softplus,
+    "sigmoid": jax.nn.sigmoid,
 }
+
+PIECEWISE_LINEAR = ("relu", "leaky_relu")
+"""Activations whose slope is the same but for a jump."""
 
 RECTIFIERS = {"relu": 0.0, "leaky_relu": 0.01, "gelu": 0.0, "silu": 0.0}
 """Activations that let through one half of what is symmetric about zero, and the slope that the

@@ -81,6 +81,8 @@ class Recipe(Settings, ABC):
     """What else to try where a number of the fit is not finite."""
     takes_missing: ClassVar[bool] = False
     """Whether it learns from events of which some numbers are missing."""
+    log_conditions: ClassVar[bool] = False
+    """Whether it is given the logarithms of a condition's numbers, and not standardised ones."""
     takes_negative: ClassVar[bool] = True
     """Whether it learns from events with negative weights."""
 

@@ -233,7 +233,8 @@ class Fitted:
     def _need(self, capability: type, verb: str) -> None:
         if not isinstance(self.model, capability):
             raise OptionError(
-                f"A {self.record.recipe.name} cannot {verb}; it can {', '.join(self.can)}."
+                f"The recipe {self.record.recipe.name!r} cannot {verb}; it can "
+                f"{', '.join(self.can)}."
             )
 
     def _map(self, each: Callable[..., Array], data: Any, seed: int) -> Iterator[np.ndarray]:

@@ -9,10 +9,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ansatz.data.dataset import Dataset
 from ansatz.data.labels import find_labels
 from ansatz.protocol.capabilities import Bound, Delegating, Density, Evidence, Unnormalised
 from ansatz.protocol.errors import OptionError
-from ansatz.protocol.figures import Figure
+from ansatz.protocol.figures import Figure, Labels
 from ansatz.protocol.keys import Stream, stream
 from ansatz.protocol.measure import Measure
 from ansatz.runs.conditions import rows_of
@@ -56,7 +57,9 @@ class Run(Fitted):
     ) -> Iterator[np.ndarray]:
         """The same, a batch at a time."""
         if not isinstance(self.model, Density | Bound | Unnormalised):
-            raise OptionError(f"A {self.record.recipe.name} has neither a density nor a bound.")
+            raise OptionError(
+                f"The recipe {self.record.recipe.name!r} has neither a density nor a bound."
+            )
         if samples < 1:
             raise OptionError(f"The number of samples must be at least 1; it is {samples}.")
         batches = self._map(LogLikelihood(samples), data, seed)
@@ -97,7 +100,7 @@ class Run(Fitted):
         Estimates start from independent numbers with the means of these events.
         """
         if not isinstance(self.model, Unnormalised):
-            raise OptionError(f"A {self.record.recipe.name} needs no normaliser.")
+            raise OptionError(f"The recipe {self.record.recipe.name!r} needs no normaliser.")
         dataset = self.read(data)
         rows = rows_of(dataset, self.record.condition_columns)
         begin = self.as_learnt(dataset.take(np.arange(min(len(dataset), EVENTS_TO_START))))
@@ -157,13 +160,24 @@ class Run(Fitted):
         else:
             dataset = self.read(data)
             index = np.arange(len(dataset))
-        source = self.record.source if data is None else data
-        labels = find_labels(dataset, source, self.record.options)
+        labels = self._labels(dataset, data)
         generator = np.random.Generator(np.random.Philox(seed))
         chosen = generator.choice(index, min(events, len(index)), replace=False)
         dataset = dataset.take(chosen)
         rows = rows_of(dataset, self.record.condition_columns)
         return look(self, seed, dataset, rows, None if labels is None else labels.take(chosen))
+
+    def labels(self, data: Any = None) -> Labels | None:
+        """Labels that stand beside the data, or beside the events held out from the fit, if any."""
+        if data is not None:
+            return self._labels(self.read(data), data)
+        dataset = self._as_fitted()
+        found = self._labels(dataset)
+        return None if found is None else found.take(self._held_out(dataset)[1])
+
+    def _labels(self, dataset: Dataset, data: Any = None) -> Labels | None:
+        source = self.record.source if data is None else data
+        return find_labels(dataset, source, self.record.options)
 
     def figures_without_data(self, *, seed: int = 0) -> tuple[Figure, ...]:
         """Those of the figures that the model can give by itself."""
