@@ -11,6 +11,7 @@ from benchmarks import (
     em,
     environment,
     flows,
+    gan,
     gibbs,
     iwae,
     rbm_training,
@@ -24,6 +25,7 @@ from benchmarks.report import write_section
 BENCHMARKS = {
     "vae_training": vae_training,
     "iwae": iwae,
+    "gan": gan,
     "streaming": streaming,
     "em": em,
     "flows": flows,

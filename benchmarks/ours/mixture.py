@@ -2,20 +2,18 @@
 
 import json
 import sys
-import time
 from importlib.metadata import version
 from typing import Any
 
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
+from clock import Clock
 
 from ansatz.data.options import DataOptions
 from ansatz.models.mixture import Mixture, MixtureRecipe
 from ansatz.runs.fit import fit
-from ansatz.runs.progress import Watcher
 from ansatz.runs.run import Run
-from ansatz.training import ChunkEnd
 
 
 class Started(MixtureRecipe):
@@ -24,19 +22,6 @@ class Started(MixtureRecipe):
     def initialise(self, model: Mixture, batch: Any, key: Any) -> Mixture:
         means = jnp.asarray(np.load(work["data"])[: self.components], self.dtype)
         return eqx.tree_at(lambda m: m.components.mean, model, means)
-
-
-class Clock(Watcher):
-    """Shows what a user is shown, and notes when epochs end."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.ends: list[float] = []
-
-    def chunk(self, chunk: ChunkEnd) -> None:
-        super().chunk(chunk)
-        if chunk.rows:
-            self.ends.append(time.perf_counter())
 
 
 fits = []
@@ -53,7 +38,7 @@ for work in json.loads(sys.argv[1])["fits"]:
     run = fit(recipe, work["data"], DataOptions(), watcher=clock)
     if not isinstance(run, Run):
         raise ValueError("One model was to be learnt, not several.")
-    seconds = (clock.ends[-1] - clock.ends[0]) / (len(clock.ends) - 1)
+    seconds = 1 / clock.per_second(1)
     fits.append({"seconds": seconds, "log_prob": run.history[-1]["log_prob"]})
 versions = {name: version(name) for name in ("jaxlib", "equinox", "numpy")}
 print(json.dumps({"fits": fits, "versions": versions}))

@@ -2,33 +2,18 @@
 
 import json
 import sys
-import time
 from importlib.metadata import version
 from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
+from clock import Clock
 
 from ansatz.data.options import DataOptions
 from ansatz.models.boltzmann import RBMRecipe
 from ansatz.models.boltzmann.pseudo import pseudo_log_likelihood
 from ansatz.runs.fit import fit
-from ansatz.runs.progress import Watcher
 from ansatz.runs.run import Run
-from ansatz.training import ChunkEnd
-
-
-class Clock(Watcher):
-    """Shows what a user is shown, and notes when epochs end."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.ends: list[float] = []
-
-    def chunk(self, chunk: ChunkEnd) -> None:
-        super().chunk(chunk)
-        if chunk.rows:
-            self.ends.append(time.perf_counter())
 
 
 def learn(work: dict[str, Any]) -> dict[str, float]:
@@ -48,10 +33,9 @@ def learn(work: dict[str, Any]) -> dict[str, float]:
     run = fit(recipe, work["data"], DataOptions(), watcher=clock)
     if not isinstance(run, Run):
         raise ValueError("One model was to be learnt, not several.")
-    ends = clock.ends
     events = jnp.asarray(np.load(work["data"])[:1000], "float32")
     return {
-        "rate": run.record.spec.events * (len(ends) - 1) / (ends[-1] - ends[0]),
+        "rate": clock.per_second(run.record.spec.events),
         "pseudo": float(pseudo_log_likelihood(run.model, events).mean()),
     }
 

@@ -4,33 +4,18 @@ import json
 import resource
 import sys
 import tempfile
-import time
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import equinox as eqx
 import jax
+from clock import Clock
 
 from ansatz.data.options import DataOptions
 from ansatz.models.vae import VAERecipe
 from ansatz.runs.fit import fit
-from ansatz.runs.progress import Watcher
 from ansatz.runs.run import Run
-from ansatz.training import ChunkEnd
-
-
-class Clock(Watcher):
-    """Shows what a user is shown, and notes when epochs end."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.ends: list[float] = []
-
-    def chunk(self, chunk: ChunkEnd) -> None:
-        super().chunk(chunk)
-        if chunk.rows:
-            self.ends.append(time.perf_counter())
 
 
 def learn(work: dict[str, Any], folder: Path) -> dict[str, float]:
@@ -55,10 +40,10 @@ def learn(work: dict[str, Any], folder: Path) -> dict[str, float]:
     run = fit(recipe, work["data"], options, out=out, watcher=clock)
     if not isinstance(run, Run):
         raise ValueError("One model was to be learnt, not several.")
-    ends, learnt = clock.ends, (run.model.encoder, run.model.decoder)
+    learnt = (run.model.encoder, run.model.decoder)
     parameters = jax.tree.leaves(eqx.filter(learnt, eqx.is_inexact_array))
     return {
-        "rate": run.record.spec.events * (len(ends) - 1) / (ends[-1] - ends[0]),
+        "rate": clock.per_second(run.record.spec.events),
         "loss": run.history[-1]["loss"],
         "parameters": sum(leaf.size for leaf in parameters),
     }

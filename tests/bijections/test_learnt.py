@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from ansatz.bijections import (
     AbstractBijection,
@@ -243,6 +244,23 @@ def test_a_field_net_on_a_torus_moves_with_its_field():
     impulse = jnp.zeros((5, 1)).at[0].set(1)
     w = bordered.layers[0].weight[0]
     np.testing.assert_allclose(bordered(impulse), [w[1], w[0], 0, 0, 0], atol=1e-7)
+
+
+@pytest.mark.parametrize("circular", [True, False])
+@pytest.mark.parametrize("channels", [(1, 4), (4, 1), (3, 3)])
+def test_a_field_net_convolves(channels, circular):
+    """One layer against SciPy, of few channels to many and of many to few."""
+    before, after = channels
+    net = FieldNet(2, before, (), after, circular=circular, key=jax.random.key(0))
+    kernel = np.asarray(net.layers[0].weight).reshape(after, 3, 3, before)
+    x = np.random.default_rng(0).normal(size=(4, 5, before)).astype(np.float32)
+    mode = "wrap" if circular else "constant"
+    expected = [
+        sum(ndimage.correlate(x[..., i], kernel[o, ..., i], mode=mode) for i in range(before))
+        for o in range(after)
+    ]
+    found = net(jnp.asarray(x)).reshape(4, 5, after)
+    np.testing.assert_allclose(found, np.stack(expected, -1), atol=1e-5)
 
 
 def test_a_rotation_is_orthogonal_and_what_reflections_make():

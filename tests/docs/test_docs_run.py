@@ -147,6 +147,8 @@ def _install(folder, monkeypatch):
     monkeypatch.syspath_prepend(folder)
 
 
+# Nor has anyone patience for a fit to come near all events.
+@pytest.mark.filterwarnings("ignore:Modes are missed, or --epochs too few:UserWarning")
 @pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES)
 def test_every_block_does_what_the_page_says(page, reader):

@@ -5,11 +5,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from scipy import integrate
+from scipy import integrate, stats
 
+from ansatz.evaluate.energies import judge_energy
 from ansatz.evaluate.importance import (
     effective_fraction,
     effective_fraction_on_reference,
+    free_energy,
+    independence_metropolis,
     log_normaliser,
     mode_weights,
 )
@@ -18,7 +21,7 @@ from ansatz.models.flow.energy import ReverseKL
 from ansatz.protocol.errors import OptionError
 from ansatz.protocol.recipe import Spec
 from ansatz.protocol.source import Draws
-from ansatz.runs.energies import fit_energy
+from ansatz.runs.energies import energy_fits, fit_energy
 
 SMALL = FlowRecipe(layers=3, hidden=(16,), bins=6, rate=1e-2, schedule="cosine")
 
@@ -49,7 +52,7 @@ def test_log_z_and_both_wells(fitted, exact):
     value, error = log_normaliser(log_w)
     assert abs(value - exact[0]) < 3 * error
     assert error < 0.02
-    assert effective_fraction(log_w) > 0.7
+    assert effective_fraction(log_w).value > 0.7
     left, right = mode_weights(log_w, (x[:, 0] > 0).astype(int), 2)
     assert abs(right.value - exact[1]) < 3 * right.error
     assert abs(left.value - 1 + exact[1]) < 3 * left.error
@@ -58,17 +61,89 @@ def test_log_z_and_both_wells(fitted, exact):
     assert -exact[0] - 0.05 < last < -exact[0] + 0.3
 
 
-def test_reference_samples_say_the_same(fitted):
+def reference(n):
+    """Samples of the double well by inversion on a grid."""
     generator = np.random.default_rng(0)
     line = np.linspace(-2.5, 2.5, 4001)
     density = np.exp(-4 * (line**2 - 1) ** 2 - 0.4 * line)
-    first = np.interp(generator.random(4000), np.cumsum(density) / density.sum(), line)
-    reference = np.stack([first, generator.normal(size=4000)], 1)
-    _, log_w = fitted.draw(4000)
-    own = effective_fraction(log_w)
-    np.testing.assert_allclose(
-        effective_fraction_on_reference(fitted.weigh(reference)), own, atol=0.15
+    first = np.interp(generator.random(n), np.cumsum(density) / density.sum(), line)
+    return np.stack([first, generator.normal(size=n)], 1)
+
+
+def test_everything_is_said_of_a_flow(fitted, exact):
+    """log Z, both kinds of effective samples, which agree, acceptance, and both wells."""
+    modes = {"left": lambda x: x[:, 0] < 0, "right": lambda x: x[:, 0] > 0}
+    found = judge_energy(
+        fitted, reference=reference(4000), modes=modes, temperature=2.0, draws=4000
     )
+    by_name = {measure.name: measure for measure in found}
+    own, other = by_name["effective samples"], by_name["effective samples, reference"]
+    assert abs(own.value - other.value) < 4 * np.hypot(own.error, other.error) < 0.2
+    _, log_w = fitted.draw(4000)
+    assert own.value == effective_fraction(log_w).value
+    assert by_name["free energy"].value == free_energy(log_w, 2.0).value
+    np.testing.assert_allclose(by_name["free energy"].value, -2 * by_name["log Z"].value)
+    assert by_name["acceptance"].value == independence_metropolis(log_w)[1]
+    assert abs(by_name["weight, right"].value - exact[1]) < 4 * by_name["weight, right"].error
+    np.testing.assert_allclose(by_name["weight, left"].value + by_name["weight, right"].value, 1)
+    assert len(judge_energy(fitted, draws=1000)) == 4
+
+
+def test_errors_are_the_spread_over_repetitions():
+    """Of all estimates, with Gaussians q and p of known overlap; 400 repetitions of 500 draws.
+
+    With q = N(0, 1) and p = N(0.5, 1) in one dimension log w = x/2 − 1/8, E_q w² = e^¼.
+    """
+    generator = np.random.default_rng(0)
+    estimates = []
+    for _ in range(400):
+        x, y = generator.normal(size=(2, 500))
+        own, there = x / 2 - 1 / 8, (y + 0.5) / 2 - 1 / 8
+        estimates.append(
+            [
+                log_normaliser(own),
+                effective_fraction(own),
+                effective_fraction_on_reference(there),
+                mode_weights(own, x > 0, 2)[1],
+            ]
+        )
+    values, errors = np.moveaxis(np.array(estimates), -1, 0)
+    exact = [0, np.exp(-0.25), np.exp(-0.25), stats.norm.cdf(0.5)]
+    spread = values.std(0)
+    # Means of 400, and a bias of the order of one over 500 times the curvature of a ratio.
+    np.testing.assert_array_less(np.abs(values.mean(0) - exact), 4 * spread / 20 + 5e-3)
+    # A standard deviation of 400 is known to 1 / √800; and these are heavy tailed.
+    np.testing.assert_allclose(errors.mean(0), spread, rtol=0.2)
+
+
+def test_of_a_mode_that_is_never_visited_nothing_is_known():
+    log_w = np.zeros(100)
+    (inside, outside) = mode_weights(log_w, np.zeros(100, int), 2)
+    assert inside == pytest.approx((1, 0))
+    assert outside == (0.0, np.inf)
+    # A half of p lies where q has next to nothing: the flow's own draws are all worth the same.
+    assert effective_fraction(log_w).value == pytest.approx(1)
+    there = np.concatenate([np.zeros(50), np.full(50, 30.0)])
+    assert effective_fraction_on_reference(there).value < 1e-10
+
+
+def test_single_numbers_are_learnt_with_noise_beside_them():
+    """In one dimension; the flow is watched, and the reference has the sum over its noise."""
+
+    def well(x):
+        return 4 * (x[0] ** 2 - 1) ** 2 + 0.4 * x[0]
+
+    fits = list(energy_fits(well, (1,), SMALL, steps=200, draws=128, hottest=4.0))
+    assert [len(fit.history) for fit in fits] == [1, 2]
+    assert fits[-1].model.extended
+    x, log_w = fits[-1].draw(2000)
+    assert x.shape == (2000, 1)
+    whole = integrate.quad(lambda x: np.exp(-4 * (x**2 - 1) ** 2 - 0.4 * x), -4, 4)[0]
+    value, error = log_normaliser(log_w)
+    assert abs(value - np.log(whole)) < 3.5 * error < 0.1
+    # The bound of pairs lies above that of x alone, and both above −log Z.
+    last = fits[-1].history[-1]["loss"]
+    assert -np.log(whole) - 0.05 < last < -np.log(whole) + 0.5
 
 
 def test_the_path_gradient_has_no_noise_where_the_flow_is_right():

@@ -37,35 +37,45 @@ TINY = {
 }
 
 
-def machine(name, seed=0, scale=0.7):
+def machine(name, seed=0, scale=0.7, visible=None, units="binary"):
     graph = named(name)
     generator = np.random.default_rng(seed)
     return BoltzmannMachine.of(
-        graph, generator.normal(0, scale, graph.nodes), generator.normal(0, scale, len(graph.edges))
+        graph,
+        generator.normal(0, scale, graph.nodes),
+        generator.normal(0, scale, len(graph.edges)),
+        visible=None if visible is None else range(visible),
+        units=units,
     )
 
 
 @pytest.mark.parametrize(
-    ("name", "latent", "partitions", "given", "sizes"),
+    ("name", "latent", "partitions", "given", "hidden", "sizes"),
     [
-        ("", 9, (), 0, (5, 4)),
-        ("", 8, (), 3, (4, 4)),
-        ("grid:3x3", 9, (), 0, (5, 4)),
-        ("grid:4x4", 9, (), 0, (4, 5)),
-        ("grid:4x4", 10, (6, 4), 1, (6, 4)),
-        ("pegasus:3", 40, (), 0, (10, 10, 10, 10)),
-        ("pegasus:3", 40, (13, 12, 8, 7), 4, (13, 12, 8, 7)),
-        ("complete:10", 10, (), 0, (10,)),
+        ("", 9, (), 0, 0, (5, 4)),
+        ("", 8, (), 3, 0, (4, 4)),
+        ("", 8, (), 3, 5, (4, 4)),
+        ("", 8, (), 3, 9, (4, 4)),
+        ("bipartite:9x6", 9, (), 0, 5, (9,)),
+        ("grid:3x3", 9, (), 0, 0, (5, 4)),
+        ("grid:4x4", 9, (), 0, 0, (4, 5)),
+        ("grid:4x4", 10, (6, 4), 1, 0, (6, 4)),
+        ("grid:4x4", 12, (8, 4), 0, 4, (8, 4)),
+        ("pegasus:3", 40, (), 0, 0, (10, 10, 10, 10)),
+        ("pegasus:3", 40, (13, 12, 8, 7), 4, 0, (13, 12, 8, 7)),
+        ("pegasus:3", 40, (), 4, 20, (13, 13, 14)),
+        ("complete:10", 10, (), 0, 0, (10,)),
     ],
 )
-def test_levels_are_colours_of_the_graph(name, latent, partitions, given, sizes):
-    """No edge is within a level, nor between units that show the condition and the first level."""
-    placed = place_latents(name, (), latent, 0, partitions, given)
+def test_levels_are_colours_of_the_graph(name, latent, partitions, given, hidden, sizes):
+    """No edge is within a level, nor between units that show the condition and the first level,
+    nor between hidden units."""
+    placed = place_latents(name, (), latent, 0, partitions, given, hidden)
     assert placed.sizes == sizes
-    assert placed.graph.nodes == latent + given
-    if len(sizes) == 1:
+    assert placed.graph.nodes == latent + given + hidden
+    if name.startswith("complete"):
         return
-    level = np.repeat([*range(len(sizes)), 0], [*sizes, given])
+    level = np.repeat([*range(len(sizes)), 0, -1], [*sizes, given, hidden])
     i, j = placed.graph.edges.T
     assert (level[i] != level[j]).all()
     # What was taken hangs together: a path leads from the first node to all others.
@@ -75,16 +85,16 @@ def test_levels_are_colours_of_the_graph(name, latent, partitions, given, sizes)
             if other not in reached:
                 reached.add(other)
                 waiting.append(other)
-    assert len(reached) == latent + given
+    assert len(reached) == placed.graph.nodes
 
 
 def test_partitions_that_do_not_hang_together_are_refused():
     with pytest.raises(OptionError, match="as many of each colour as asked for"):
-        place_latents("grid:4x4", (), 10, 0, (7, 3), 1)
+        place_latents("grid:4x4", (), 10, 0, (7, 3), given=1)
 
 
 def test_edges_of_ones_own_and_one_level():
-    placed = place_latents("", ("0-1", "1-2", "2-3"), 4, 1, (), 0)
+    placed = place_latents("", ("0-1", "1-2", "2-3"), 4, 1, ())
     assert placed.sizes == (4,)
     assert len(placed.graph.edges) == 3
 
@@ -107,6 +117,9 @@ def test_edges_of_ones_own_and_one_level():
         ({"prior_rate": 0.0}, "prior_rate must be positive"),
         ({"annealing": 0}, "annealing must not be 0"),
         ({"levels": -1}, "levels must not be -1"),
+        ({"hidden_units": -1}, "hidden_units must not be -1"),
+        ({"graph": "grid:3x3", "latent": 4, "hidden_units": 6}, "need 10"),
+        ({"graph": "grid:4x4", "latent": 6, "hidden_units": 9}, "8 nodes of one colour"),
         ({"estimator": "score-leave-one-out"}, "--draws 2"),
         ({"graph": "grid:3x3", "edges": ("0-1",)}, "not both"),
         ({"method": "exact"}, "too many: choose --method pcd"),
@@ -148,9 +161,30 @@ def test_the_relaxed_energy_is_linear_in_every_unit(name):
     )
 
 
+@pytest.mark.parametrize("units", ["binary", "spin"])
+def test_hidden_units_are_summed_out_of_the_relaxed_energy(units):
+    """Value and slope against the sum over their states, between the values of the others."""
+    m = machine("multipartite:4x3x2", visible=7, units=units)
+    values = {"binary": (0.0, 1.0), "spin": (-1.0, 1.0)}[units]
+    hidden = jnp.array(list(product(values, repeat=2)))
+    i, j = m.graph.edges.T
+
+    def summed(z):
+        s = jnp.concatenate([jnp.broadcast_to(z, (4, 7)), hidden], 1)
+        return -jax.nn.logsumexp(s @ m.bias + (s[:, i] * s[:, j]) @ m.weight)
+
+    states = jax.random.uniform(jax.random.key(1), (5, 7))
+    for found, expected in zip(
+        jax.vmap(jax.value_and_grad(lambda z: relaxed_energy(m, z)))(states),
+        jax.vmap(jax.value_and_grad(summed))(states),
+        strict=True,
+    ):
+        np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
 def test_no_slope_of_the_bound_reaches_the_machine():
-    m = machine("grid:2x3")
-    slope = eqx.filter_grad(lambda m: relaxed_energy(m, jnp.full(m.nodes, 0.3)))(m)
+    m = machine("bipartite:3x2", visible=3)
+    slope = eqx.filter_grad(lambda m: relaxed_energy(m, jnp.full(3, 0.3)))(m)
     assert not np.any(slope.bias)
     assert not np.any(slope.weight)
 
@@ -162,25 +196,27 @@ def test_the_temperature_falls_by_the_same_factor():
 
 
 def written_out(prior, condition):
-    """All codes of a small prior, and p(code | condition)."""
+    """All codes of a small prior, and p(code | condition), its hidden units summed over."""
     m = prior.machine
-    count = m.nodes - len(m.given)
-    codes = np.array(list(product((0.0, 1.0), repeat=count)))
-    s = np.concatenate([codes, np.tile(condition, (len(codes), 1))], 1)
+    codes = np.array(list(product((0.0, 1.0), repeat=m.shape[0])))
+    hidden = np.array(list(product((0.0, 1.0), repeat=len(m.hidden))))
+    many = (len(hidden), len(codes))
+    parts = (codes[None], np.asarray(condition)[None, None], hidden[:, None])
+    s = np.concatenate([np.broadcast_to(part, (*many, part.shape[-1])) for part in parts], 2)
     i, j = m.graph.edges.T
     weight, bias = np.asarray(m.weight, float), np.asarray(m.bias, float)
-    minus = s @ bias + (s[:, i] * s[:, j]) @ weight
+    minus = np.logaddexp.reduce(s @ bias + (s[..., i] * s[..., j]) @ weight, axis=0)
     log_z = np.logaddexp.reduce(minus)
     return codes, np.exp(minus - log_z), log_z
 
 
 @pytest.fixture(scope="module")
 def clamped():
-    """A prior that shows a condition of three categories."""
-    recipe = QVAERecipe(latent=6, hidden=(4,), clamp=True, spread=1.0, sweeps=30)
+    """A prior that shows a condition of three categories, and has two hidden units."""
+    recipe = QVAERecipe(latent=6, hidden_units=2, hidden=(4,), clamp=True, spread=1.0, sweeps=30)
     spec = replace(BITS, condition=3, classes=(3,))
     model = recipe.resolve(spec).build(spec, jax.random.key(0))
-    bias = jax.random.normal(jax.random.key(1), (9,))
+    bias = jax.random.normal(jax.random.key(1), (11,))
     model = eqx.tree_at(lambda m: m.prior.machine.bias, model, bias)
     return recipe.conclude(model, jax.random.key(2))
 
@@ -251,7 +287,7 @@ def test_a_prior_that_is_no_machine_is_not_drawn_by_a_device():
 
 
 def test_log_z_is_annealed_where_it_cannot_be_summed(monkeypatch):
-    prior = MachinePrior.of(machine("bipartite:5x5"), ())
+    prior = MachinePrior.of(machine("multipartite:5x3x4", visible=8), ())
     exact = prior.normalised(jax.random.key(0), 10).known
     assert not exact.error.any()
     monkeypatch.setattr(machine_prior, "enumerable", lambda _: False)
@@ -270,8 +306,9 @@ def test_nothing_is_known_of_log_z_before_the_end():
     assert "not known before the fit is done" in recipe.caveat(model)
     concluded = recipe.conclude(model, jax.random.key(0))
     assert recipe.caveat(concluded) == "; log Z of the prior exact"
-    # A machine without couplings or biases has 2^6 states of energy zero, and couplings are small.
-    assert float(concluded.prior.known.upper[0]) == pytest.approx(6 * np.log(2), abs=0.05)
+    # Six bits and as many hidden units have 2^12 states, all of energy zero but for couplings
+    # that are small.
+    assert float(concluded.prior.known.upper[0]) == pytest.approx(12 * np.log(2), abs=0.05)
 
 
 def test_a_wide_gap_of_log_z_is_said():
@@ -303,7 +340,13 @@ def leaves(tree):
 
 def test_the_prior_goes_on_alone():
     recipe = QVAERecipe(
-        latent=6, hidden=(4,), epochs=2, prior_epochs=1, method="pcd", chains=8
+        latent=6,
+        hidden_units=3,
+        hidden=(4,),
+        epochs=2,
+        prior_epochs=1,
+        method="pcd",
+        chains=8,
     ).resolve(BITS)
     update = recipe.update(BITS)
     state = update.initial(recipe.build(BITS, jax.random.key(0)))
@@ -334,13 +377,13 @@ def events():
 def fitted(events, tmp_path_factory):
     path = tmp_path_factory.mktemp("runs") / "qvae"
     np.save(path.with_suffix(".npy"), events[0])
-    settings = {**TINY, "method": "pcd", "chains": 16, "rate": 0.01}
+    settings = {**TINY, "hidden_units": 2, "method": "pcd", "chains": 16, "rate": 0.01}
     return ansatz.fit("qvae", path.with_suffix(".npy"), out=path, epochs=3, **settings)
 
 
 def test_a_fit_goes_on_to_the_same_bits_with_its_chains(fitted, tmp_path):
     data = fitted.path.with_suffix(".npy")
-    settings = {**TINY, "method": "pcd", "chains": 16, "rate": 0.01}
+    settings = {**TINY, "hidden_units": 2, "method": "pcd", "chains": 16, "rate": 0.01}
     ansatz.fit("qvae", data, out=tmp_path / "part", epochs=1, **settings)
     ansatz.resume(tmp_path / "part", epochs=3, quiet=True)
     for name in ("model.safetensors", "history.jsonl"):

@@ -40,19 +40,22 @@ RECIPE = QVAERecipe(
 )
 
 
-@pytest.fixture(scope="module")
-def model():
-    """One whose nets, biases and couplings all matter, with log Z found."""
-    recipe = RECIPE.resolve(SPEC)
+# Two halves of a code, and hidden units that are coupled to both.
+HIDDEN = replace(RECIPE, graph="", hidden_units=2)
+
+
+def built(recipe, sizes):
+    """A model whose nets, biases and couplings all matter, with log Z found."""
+    recipe = recipe.resolve(SPEC)
     assert recipe.method == "exact"
     built = recipe.build(SPEC, jax.random.key(3))
-    assert built.encoder.sizes == (4, 4, 2, 2)
+    assert built.encoder.sizes == sizes
     large = jax.tree.map(lambda x: 1.5 * x + 0.1 if eqx.is_inexact_array(x) else x, built)
     machine = built.prior.machine
     generator = np.random.default_rng(5)
     machine = replace(
         machine,
-        bias=jnp.asarray(generator.normal(0, 0.7, 12), "float32"),
+        bias=jnp.asarray(generator.normal(0, 0.7, machine.nodes), "float32"),
         weight=jnp.asarray(generator.normal(0, 1.0, len(machine.graph.edges)), "float32"),
     )
     prior = replace(built.prior, machine=machine)
@@ -60,10 +63,21 @@ def model():
     return recipe.conclude(large, jax.random.key(0))
 
 
+@pytest.fixture(scope="module")
+def model():
+    return built(RECIPE, (4, 4, 2, 2))
+
+
 def energies(machine):
-    """E of all codes, term by term."""
+    """E of all codes, term by term, hidden units summed over their states."""
     i, j = machine.graph.edges.T
-    return -CODES @ machine.bias - (CODES[:, i] * CODES[:, j]) @ machine.weight
+    minus = []
+    for hidden in itertools.product((0.0, 1.0), repeat=len(machine.hidden)):
+        s = jnp.concatenate(
+            [CODES, jnp.broadcast_to(jnp.array(hidden), (len(CODES), len(hidden)))], 1
+        )
+        minus.append(s @ machine.bias + (s[:, i] * s[:, j]) @ machine.weight)
+    return -jax.nn.logsumexp(jnp.stack(minus), axis=0)
 
 
 def bound(model):
@@ -90,8 +104,7 @@ def flat(gradient):
     }
 
 
-@pytest.fixture(scope="module")
-def exact(model):
+def exactly(model):
     """The bound and minus its gradient, part by part."""
 
     @eqx.filter_jit
@@ -101,6 +114,11 @@ def exact(model):
 
     value, gradient = both(model)
     return float(value), {name: -np.asarray(g, float) for name, g in gradient.items()}
+
+
+@pytest.fixture(scope="module")
+def exact(model):
+    return exactly(model)
 
 
 @eqx.filter_jit
@@ -172,6 +190,28 @@ def test_persistent_chains_give_the_slope_of_the_prior(model, exact):
     away, error = off(gradients["prior"], exact[1]["prior"])
     assert away.max() < 5
     assert np.linalg.norm(error) < 0.05 * np.linalg.norm(exact[1]["prior"])
+
+
+def test_with_hidden_units_that_no_code_shows():
+    """Probabilities of all codes, gradients and samples are those of the sum over their states."""
+    model = built(HIDDEN, (6, 6))
+    energy = energies(model.prior.machine)
+    log_z = jax.nn.logsumexp(-energy)
+    prior = model.code_prior()
+    np.testing.assert_allclose(jax.vmap(prior.log_prob)(CODES), -energy - log_z, atol=1e-4)
+    value, gradient = exactly(model)
+    found, metrics = drawn(HIDDEN.resolve(SPEC), model, 10_000)
+    for name, expected in gradient.items():
+        away, error = off(found[name], expected)
+        # The largest of some hundred normal numbers is beyond 5 once in ten thousand times.
+        assert away.max() < 5, name
+        assert np.linalg.norm(error) < 0.2 * np.linalg.norm(expected), name
+    away, _ = off(np.asarray(metrics["loss"], float)[:, None], -value)
+    assert away.max() < 4
+    codes = jax.jit(jax.vmap(prior.sample))(jax.random.split(jax.random.key(4), 20_000))
+    p = np.exp(np.asarray(-energy - log_z, float))
+    away, _ = off(np.asarray(codes, float), p @ np.asarray(CODES, float))
+    assert away.max() < 5
 
 
 def test_the_bias_of_the_relaxation_is_there_and_falls_with_the_temperature(model, exact):

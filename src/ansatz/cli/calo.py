@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
-from ansatz.cli import calo_evaluate
+from ansatz.cli import calo_evaluate, calo_generate
 from ansatz.cli.arguments import Common, parse, say, wants_help
 from ansatz.cli.output import print_json, print_table, watched
 from ansatz.protocol.errors import OptionError, nearest
@@ -17,10 +17,12 @@ if TYPE_CHECKING:
 HELP = """usage: ansatz calo simulate [options]
        ansatz calo info FILE [options]
        ansatz calo features FILE [options]
+       ansatz calo fit FILE [options]
+       ansatz calo generate RUN [options]
        ansatz calo evaluate REFERENCE GENERATED [options]
 
 Simulate showers of particles in a calorimeter, say what a file of them holds, compute their
-features, or judge generated ones by those of a reference.
+features, learn to generate them, do so, or judge generated ones by those of a reference.
 """
 
 TOGETHER = 256
@@ -81,9 +83,13 @@ def run(words: list[str]) -> int:
         return _info(parse(Info, rest, "ansatz calo info"))
     if name == "features":
         return calo_evaluate.features(rest)
+    if name == "fit":
+        return calo_generate.fit(rest)
+    if name == "generate":
+        return calo_generate.generate(rest)
     if name == "evaluate":
         return calo_evaluate.evaluate(rest)
-    known = ["simulate", "info", "features", "evaluate"]
+    known = ["simulate", "info", "features", "fit", "generate", "evaluate"]
     raise OptionError(f"There is no command 'calo {name}'. {nearest(name, known)}")
 
 

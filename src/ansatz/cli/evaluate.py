@@ -28,7 +28,8 @@ class Evaluate(Common):
     refine: int = 0
     """Steps by which the posterior of every event is improved, to see what the encoder misses."""
     two_sample: bool = False
-    """Train a classifier to tell codes of events from codes that the prior draws."""
+    """Train a classifier to tell codes of events from codes that the prior draws, or events from
+    samples where a model has no codes."""
     classify: bool = False
     """Train classifiers to tell labels that stand beside the events, or conditions, from codes."""
     seed: int = 0

@@ -1,4 +1,4 @@
-"""Conditions as a network takes them: categories unfolded, numbers standardised."""
+"""Conditions as a network takes them: categories unfolded, numbers standardised or logarithms."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -16,11 +16,15 @@ from ansatz.protocol.errors import DataError, OptionError, nearest
 
 
 class ConditionEncoder(eqx.Module):
-    """A row of condition columns -> a vector: one-hot categories, (number - mean) / deviation."""
+    """A row of condition columns -> a vector: one-hot categories, (number - mean) / deviation.
+
+    Or the natural logarithms of numbers, for a model that has to know them in their own units.
+    """
 
     columns: tuple[Column, ...] = eqx.field(static=True)
     mean: Float[Array, " columns"]
     deviation: Float[Array, " columns"]
+    logarithms: bool = eqx.field(static=True, default=False)
 
     @property
     def size(self) -> int:
@@ -33,23 +37,32 @@ class ConditionEncoder(eqx.Module):
             if column.categories:
                 codes = row[i].astype(int)
                 pieces.append(jax.nn.one_hot(codes, len(column.categories), dtype=row.dtype))
+            elif self.logarithms:
+                pieces.append(jnp.log(row[i : i + 1]))
             else:
                 pieces.append((row[i : i + 1] - self.mean[i]) / self.deviation[i])
         return jnp.concatenate(pieces)
 
 
 def fit_conditions(
-    columns: tuple[Column, ...], rows: np.ndarray | None, dtype: str
+    columns: tuple[Column, ...], rows: np.ndarray | None, dtype: str, *, logarithms: bool = False
 ) -> ConditionEncoder | None:
     """The encoder for these columns, standardised on the training rows; None without any."""
     if rows is None:
         return None
+    for values, column in zip(rows.T, columns, strict=True):
+        if logarithms and not column.categories and not values.min() > 0:
+            raise DataError(
+                f"The numbers of {column.name!r} have to be positive, for their logarithms are "
+                f"taken; the least is {values.min():g}."
+            )
     # Rounding of the mean leaves a constant column a small deviation, not zero.
     deviation = np.where(np.ptp(rows, 0) > 0, rows.std(0), 1.0)
     return ConditionEncoder(
         columns,
         jnp.asarray(rows.mean(0), dtype),
         jnp.asarray(deviation, dtype),
+        logarithms,
     )
 
 

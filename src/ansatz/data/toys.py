@@ -26,6 +26,10 @@ class AbstractToy(ABC):
     def log_prob(self, points: np.ndarray) -> np.ndarray:
         """The log-density at points (n, 2)."""
 
+    @abstractmethod
+    def away(self, points: np.ndarray) -> np.ndarray:
+        """How far points lie from the core of each component, in noises: (n, components)."""
+
 
 @dataclass(frozen=True)
 class Moons(AbstractToy):
@@ -53,6 +57,10 @@ class Moons(AbstractToy):
         # Mirrored, the lower half circle is an upper one.
         lower = (points - [1, 0.5]) * [1, -1]
         return np.logaddexp(self._upper(points), self._upper(lower)) - np.log(2)
+
+    def away(self, points: np.ndarray) -> np.ndarray:
+        upper = np.asarray(points, np.float64)
+        return np.stack([_to_arc(upper), _to_arc((upper - [1, 0.5]) * [1, -1])], 1) / self.noise
 
     def _upper(self, points: np.ndarray) -> np.ndarray:
         """log of 1/pi int_0^pi N(x; (cos t, sin t), noise^2) dt, by Gauss-Legendre quadrature.
@@ -115,6 +123,10 @@ class Rings(AbstractToy):
         normalisation = np.log(2 * np.pi * variance * len(radii))
         return np.logaddexp.reduce(each, axis=1) - normalisation
 
+    def away(self, points: np.ndarray) -> np.ndarray:
+        r = np.hypot(*np.asarray(points, np.float64).T)[:, None]
+        return np.abs(r - np.asarray(self.radii)) / self.noise
+
 
 @dataclass(frozen=True)
 class Grid(AbstractToy):
@@ -148,6 +160,11 @@ class Grid(AbstractToy):
         line = np.logaddexp.reduce(each, axis=-1) - np.log(self.side * self.noise)
         return line.sum(-1) - np.log(2 * np.pi)
 
+    def away(self, points: np.ndarray) -> np.ndarray:
+        u = np.asarray(points, np.float64)[..., None] - self._lines()
+        across, along = u[:, 0, :, None], u[:, 1, None, :]
+        return np.hypot(across, along).reshape(len(u), -1) / self.noise
+
 
 def moons(n: int, seed: int = 0, noise: float = 0.1) -> Dataset:
     """n points of `Moons`."""
@@ -172,6 +189,13 @@ def open_toy(name: str, toy: AbstractToy, n: int, seed: int) -> Contents:
     x, y = points.T.astype(np.float32)
     columns = (held("x", x), held("y", y), held("component", component))
     return Contents(name, columns, table=True, events=("x", "y"))
+
+
+def _to_arc(points: np.ndarray) -> np.ndarray:
+    """How far points lie from the upper half of the unit circle."""
+    to_circle = np.abs(np.hypot(*points.T) - 1)
+    to_end = np.hypot(np.abs(points[:, 0]) - 1, points[:, 1])
+    return np.where(points[:, 1] >= 0, to_circle, to_end)
 
 
 def _generator(n: int, seed: int) -> np.random.Generator:

@@ -3,14 +3,13 @@
 import numpy as np
 
 from ansatz.data.dataset import Dataset
-from ansatz.evaluate.two_sample import TwoSample, classifier_test
+from ansatz.evaluate.two_sample import SMALL, TwoSample, classifier_test
 from ansatz.evaluate.watch import Watch, unseen
 from ansatz.protocol.measure import Measure
 from ansatz.runs.run import Run
 
 MOST = 10_000
 """Events whose codes are drawn."""
-HIDDEN, EPOCHS, BATCH, RATE = (256, 256), 30, 200, 1e-3
 
 
 def code_test(
@@ -30,11 +29,8 @@ def code_test(
         kinds[0].astype(np.float32),
         kinds[1].astype(np.float32),
         seed=seed,
-        hidden=HIDDEN,
-        epochs=EPOCHS,
-        batch=BATCH,
-        rate=RATE,
         watch=watch,
+        **SMALL,
     )
     return found, len(chosen)
 

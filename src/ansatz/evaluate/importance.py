@@ -1,6 +1,7 @@
 """What weighted samples say: normaliser, effective sample size, modes, a corrected chain.
 
-Samples come from q and have the weights w = exp(−E(x)) / q(x), known as logarithms.
+Samples come from q and have the weights w = exp(−E(x)) / q(x), known as logarithms. Errors are to
+first order in the deviations of means.
 """
 
 import numpy as np
@@ -10,12 +11,10 @@ from ansatz.evaluate.estimate import Estimate
 
 
 def log_normaliser(log_weights: np.ndarray) -> Estimate:
-    """log Z = log E_q[w], with the error √(Var w / n) / E w to first order."""
-    log_weights = np.asarray(log_weights, np.float64)
+    """log Z = log E_q[w], with the error √(Var w / n) / E w."""
     n = len(log_weights)
-    value = float(logsumexp(log_weights) - np.log(n))
-    relative = np.exp(log_weights - value)
-    return Estimate(value, float(relative.std(ddof=1) / np.sqrt(n)))
+    value = float(logsumexp(np.asarray(log_weights, np.float64)) - np.log(n))
+    return Estimate(value, float(_relative(log_weights).std(ddof=1) / np.sqrt(n)))
 
 
 def free_energy(log_weights: np.ndarray, temperature: float = 1.0) -> Estimate:
@@ -24,36 +23,48 @@ def free_energy(log_weights: np.ndarray, temperature: float = 1.0) -> Estimate:
     return Estimate(-temperature * value, temperature * error)
 
 
-def effective_fraction(log_weights: np.ndarray) -> float:
+def effective_fraction(log_weights: np.ndarray) -> Estimate:
     """(Σw)² / (n Σw²): the share of the samples of q that are worth one of p.
 
     It cannot see a mode that q never visits: q may miss half of p and have a fraction of one.
     """
-    log_weights = np.asarray(log_weights, np.float64)
-    logarithm = 2 * logsumexp(log_weights) - logsumexp(2 * log_weights)
-    return float(np.exp(logarithm) / len(log_weights))
+    first, second = _relative(log_weights), _relative(2 * np.asarray(log_weights, np.float64))
+    n = len(first)
+    value = float(1 / np.mean(first**2))
+    return Estimate(value, value * float(np.std(2 * first - second, ddof=1) / np.sqrt(n)))
 
 
-def effective_fraction_on_reference(log_weights: np.ndarray) -> float:
+def effective_fraction_on_reference(log_weights: np.ndarray) -> Estimate:
     """(E_q w)² / E_q w² = 1 / (E_p[w] E_p[1/w]), from samples of p itself.
 
     A mode that q misses has enormous weights there, and the fraction falls to nothing.
     """
     log_weights = np.asarray(log_weights, np.float64)
-    n = np.log(len(log_weights))
-    means = logsumexp(log_weights) - n + logsumexp(-log_weights) - n
-    return float(np.exp(-means))
+    n = len(log_weights)
+    means = logsumexp(log_weights) + logsumexp(-log_weights) - 2 * np.log(n)
+    value = float(np.exp(-means))
+    each = _relative(log_weights) + _relative(-log_weights)
+    return Estimate(value, value * float(np.std(each, ddof=1) / np.sqrt(n)))
+
+
+def _relative(log_weights: np.ndarray) -> np.ndarray:
+    """Weights in units of their mean."""
+    log_weights = np.asarray(log_weights, np.float64)
+    return np.exp(log_weights - logsumexp(log_weights) + np.log(len(log_weights)))
 
 
 def mode_weights(log_weights: np.ndarray, modes: np.ndarray, count: int) -> list[Estimate]:
-    """p(mode k) = Σ w [mode = k] / Σ w for each of `count` modes, with the error of a ratio."""
+    """p(mode k) = Σ w [mode = k] / Σ w for each of `count` modes, with the error of a ratio.
+
+    Of a mode that no sample lies in nothing is known, so its error is infinite.
+    """
     log_weights = np.asarray(log_weights, np.float64)
     share = np.exp(log_weights - logsumexp(log_weights))
     found = []
     for k in range(count):
         inside = modes == k
         value = float(share[inside].sum())
-        error = np.sqrt(np.sum((share * (inside - value)) ** 2))
+        error = np.sqrt(np.sum((share * (inside - value)) ** 2)) if inside.any() else np.inf
         found.append(Estimate(value, float(error)))
     return found
 

@@ -9,8 +9,16 @@ from ansatz.data.statistics import blocks
 from ansatz.evaluate.classify import MOST, classify
 from ansatz.evaluate.codes import code_measure
 from ansatz.evaluate.estimate import weighted_mean
+from ansatz.evaluate.samples import sample_measure, sample_measures
 from ansatz.evaluate.watch import Watch, unseen
-from ansatz.protocol.capabilities import Bound, Codec, Density, Unnormalised
+from ansatz.protocol.capabilities import (
+    Bound,
+    Codec,
+    Density,
+    Likelihood,
+    Sampler,
+    Unnormalised,
+)
 from ansatz.protocol.errors import OptionError
 from ansatz.protocol.figures import Labels
 from ansatz.protocol.measure import Measure
@@ -30,11 +38,14 @@ def judge(
 ) -> list[Measure]:
     """All measures that this model has: log-likelihood, bound, reconstruction, its family's own.
 
-    With `refine` the posterior of every event is improved by so many steps, where there is one;
-    with `two_sample` a classifier is trained to tell codes of events from those of the prior, and
-    with `labels` of the events others are trained to tell these from codes.
+    A model that knows nothing of a likelihood is judged by its samples. With `refine` the
+    posterior of every event is improved by so many steps, where there is one; with `two_sample` a
+    classifier is trained to tell codes of events from those of the prior, or events from samples
+    where there are no codes; and with `labels` of the events others are trained to tell these from
+    codes.
     """
     measures = []
+    blind = isinstance(run.model, Sampler) and not isinstance(run.model, Likelihood)
     if refine and not isinstance(run.model, Bound):
         raise OptionError(f"The recipe {run.record.recipe.name!r} has no posterior to refine.")
     if isinstance(run.model, Density | Unnormalised):
@@ -51,10 +62,13 @@ def judge(
             measures += _evidence(run, values, dataset, samples)
     if isinstance(run.model, Unnormalised):
         measures += _normalisers(run, dataset, seed)
+    if blind:
+        measures += sample_measures(run, dataset, seed=seed, watch=watch)
     if isinstance(run.model, Codec):
         measures += _reconstruction(run, dataset, seed, watch)
     if two_sample:
-        measures.append(code_measure(run, dataset, seed=seed, watch=watch))
+        test = sample_measure if blind else code_measure
+        measures.append(test(run, dataset, seed=seed, watch=watch))
     if labels is not None:
         measures += _classified(run, dataset, labels, seed, watch)
     return [*measures, *run.diagnose(dataset, refine=refine, seed=seed)]

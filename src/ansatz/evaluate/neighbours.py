@@ -40,6 +40,16 @@ class Neighbourhoods(NamedTuple):
     """The part of the reference points with a generated point in their neighbourhood."""
 
 
+def coverage_by_chance(reference: int, generated: int, k: int = NEIGHBOURS) -> float:
+    """The coverage that is expected where both sets are drawn from one distribution.
+
+    A reference point is not covered if of its k nearest among all others every one is a reference
+    point. It does not depend on the distribution, as long as no two points coincide.
+    """
+    of_reference = (reference - 1 - np.arange(k)) / (reference - 1 + generated - np.arange(k))
+    return float(1 - np.prod(np.maximum(of_reference, 0)))
+
+
 def neighbourhoods(
     reference: Points, generated: Points, *, k: int = NEIGHBOURS, watch: Watch = unseen
 ) -> Neighbourhoods:

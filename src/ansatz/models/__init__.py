@@ -13,8 +13,10 @@ from ansatz.protocol.recipe import Recipe
 _BUILT_IN = {
     "autoencoder": "ansatz.models.reduce:AutoencoderRecipe",
     "boltzmann": "ansatz.models.boltzmann:BoltzmannRecipe",
+    "calo-qvae": "ansatz.calo.generator:ShowerRecipe",
     "deep-rbm": "ansatz.models.boltzmann:DeepRecipe",
     "flow": "ansatz.models.flow:FlowRecipe",
+    "gan": "ansatz.models.gan:GANRecipe",
     "kmeans": "ansatz.models.mixture:KMeansRecipe",
     "mixture": "ansatz.models.mixture:MixtureRecipe",
     "pca": "ansatz.models.reduce:PCARecipe",

@@ -17,8 +17,9 @@ class FieldNet(eqx.Module):
     """A field (*space, channels) -> (*space, out) in a row: convolutions of 3 places an axis.
 
     The field goes on at its other side if `circular`, and is surrounded by zeros otherwise. A
-    condition stands beside the channels at every place. Products of patches with a matrix, for
-    the reason that `ansatz.nets.convolution` gives.
+    condition stands beside the channels at every place. Products with matrices, for the reason
+    that `ansatz.nets.convolution` gives: of patches, or where that moves fewer channels about, of
+    the channels of every place with all that each of its neighbours makes of them.
     """
 
     layers: tuple[Linear, ...]
@@ -61,19 +62,28 @@ class FieldNet(eqx.Module):
         return self._convolve(self.layers[-1], h).ravel()
 
     def _convolve(self, layer: Linear, h: Array) -> Array:
-        y = neighbourhoods(h, circular=self.circular) @ layer.weight.T
+        (out, patch), channels = layer.weight.shape, h.shape[-1]
+        offsets = list(product((-1, 0, 1), repeat=h.ndim - 1))
+        if channels <= out:
+            near = [seen(h, offset, circular=self.circular) for offset in offsets]
+            y = jnp.concatenate(near, axis=-1) @ layer.weight.T
+        else:
+            each = layer.weight.reshape(out, patch // channels, channels).transpose(2, 1, 0)
+            made = jnp.split(h @ each.reshape(channels, -1), len(offsets), axis=-1)
+            y = jnp.zeros_like(made[0])
+            for part, offset in zip(made, offsets, strict=True):
+                y = y + seen(part, offset, circular=self.circular)
         return y + jnp.broadcast_to(layer.bias, y.shape)
 
 
-def neighbourhoods(
-    x: Float[Array, "*space channels"], *, circular: bool
-) -> Float[Array, "*space patch"]:
-    """At every place the channels of all places that are at most one step away along each axis."""
+def seen(
+    x: Float[Array, "*space channels"], offset: tuple[int, ...], *, circular: bool
+) -> Float[Array, "*space channels"]:
+    """At every place what stands so many steps further along each axis."""
     space = x.shape[:-1]
-    mode = "wrap" if circular else "constant"
-    padded = jnp.pad(x, (*((1, 1) for _ in space), (0, 0)), mode=mode)
-    shifted = [
-        padded[tuple(slice(o, o + n) for o, n in zip(offset, space, strict=True))]
-        for offset in product(range(KERNEL), repeat=len(space))
+    if circular:
+        return jnp.roll(x, tuple(-step for step in offset), tuple(range(len(space))))
+    padded = jnp.pad(x, (*((1, 1) for _ in space), (0, 0)))
+    return padded[
+        tuple(slice(1 + step, 1 + step + n) for step, n in zip(offset, space, strict=True))
     ]
-    return jnp.concatenate(shifted, axis=-1)

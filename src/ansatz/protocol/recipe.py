@@ -2,6 +2,7 @@
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -76,8 +77,12 @@ class Recipe(Settings, ABC):
     """The class of models it makes, off which its capabilities are read."""
     nets: ClassVar[tuple[str, ...]] = ()
     """The parts that a user may replace by an `equinox.Module` of their own, in Python."""
+    remedy: ClassVar[str] = ""
+    """What else to try where a number of the fit is not finite."""
     takes_missing: ClassVar[bool] = False
     """Whether it learns from events of which some numbers are missing."""
+    log_conditions: ClassVar[bool] = False
+    """Whether it is given the logarithms of a condition's numbers, and not standardised ones."""
     takes_negative: ClassVar[bool] = True
     """Whether it learns from events with negative weights."""
 
@@ -157,6 +162,10 @@ class Recipe(Settings, ABC):
 
     def remarks(self, model: Any, spec: Spec) -> tuple[str, ...]:
         """What whoever fitted the model should be warned of, each in a sentence or two."""
+        return ()
+
+    def remarks_on(self, history: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+        """What the metrics of the fit, epoch by epoch, give warning of, likewise."""
         return ()
 
     def figures(self, model: Any, subject: Subject) -> tuple[Figure, ...]:

@@ -1,6 +1,6 @@
 """Flows that learn a known energy, and the weights that make up for what they miss."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,11 +50,24 @@ class EnergyFit:
     def weigh(self, events: np.ndarray) -> np.ndarray:
         """The log-weights of samples that another method made, such as a long Markov chain."""
         dtype = jax.tree.leaves(eqx.filter(self.model, eqx.is_inexact_array))[0].dtype
-        weights = _weighed(self.model, self.energy, jnp.asarray(events, dtype))
-        return np.asarray(weights, np.float64)
+        n = len(events)
+        parts = []
+        for start in range(0, n, AT_ONCE):
+            # Always as many, so that the last need no compilation of their own.
+            some = np.take(events, np.arange(start, start + AT_ONCE), 0, mode="clip")
+            parts.append(_weighed(self.model, self.energy, jnp.asarray(some, dtype)))
+        return np.concatenate(parts)[:n].astype(np.float64)
 
 
 def fit_energy(
+    energy: Energy, shape: tuple[int, ...], recipe: FlowRecipe | None = None, **settings: Any
+) -> EnergyFit:
+    """The last of `energy_fits`, which says what the settings are."""
+    *_, last = energy_fits(energy, shape, recipe, **settings)
+    return last
+
+
+def energy_fits(
     energy: Energy,
     shape: tuple[int, ...],
     recipe: FlowRecipe | None = None,
@@ -65,8 +78,9 @@ def fit_energy(
     cooling: float = 0.5,
     path: bool = True,
     seed: int = 0,
-) -> EnergyFit:
-    """Fit a flow to p(x) = exp(−E(x)) / Z by reverse KL: E is a function of one event, in kT.
+) -> Iterator[EnergyFit]:
+    """Fits of a flow to p(x) = exp(−E(x)) / Z by reverse KL, every hundred steps: to be watched, or
+    left where the flow is good enough. E is a function of one event, in kT.
 
     Each of the `steps` takes so many `draws` from the flow. The temperature falls from `hottest`
     to 1 in the share `cooling` of the steps. The recipe says which flow and which optimiser; its
@@ -96,11 +110,12 @@ def fit_energy(
         epochs=epochs,
         patience=0,
     )
-    state, history = engine.initial(model), []
-    for chunk in engine.train(state):
-        state = chunk.state
-        history += [row for row in chunk.rows if row is not None]
-    return EnergyFit(engine.result(state), energy, tuple(history))
+    history: tuple[dict[str, Any], ...] = ()
+    for chunk in engine.train(engine.initial(model)):
+        rows = [row for row in chunk.rows if row is not None]
+        if rows:
+            history = (*history, *rows)
+            yield EnergyFit(engine.result(chunk.state), energy, history)
 
 
 def _check_energy(model: Flow, energy: Energy, key: PRNGKeyArray) -> None:

@@ -170,7 +170,7 @@ def _train(
                 if asked:
                     break
         except NonFiniteError as error:
-            raise _with_way_back(error, book.folders) from error
+            raise _with_way_on(error, fitting.record.recipe, book.folders) from error
         finally:
             if watcher is not None:
                 watcher.close()
@@ -179,7 +179,12 @@ def _train(
     if watcher is not None:
         watcher.end(chunk, finished)
     recipe, spec = fitting.record.recipe, fitting.record.spec
-    for remark in dict.fromkeys(r for run in runs for r in recipe.remarks(run.model, spec)):
+    remarks = [
+        remark
+        for run in runs
+        for remark in (*recipe.remarks(run.model, spec), *recipe.remarks_on(run.history))
+    ]
+    for remark in dict.fromkeys(remarks):
         warnings.warn(remark, UserWarning, stacklevel=4)
     if fitting.record.members == 1:
         return runs[0]
@@ -193,11 +198,12 @@ def _concluded(pipeline: Pipeline, recipe: Recipe, member: int) -> Pipeline:
     return eqx.tree_at(lambda p: p.model, pipeline, model)
 
 
-def _with_way_back(error: NonFiniteError, folders: list[RunFolder]) -> NonFiniteError:
-    if not folders:
-        return error
-    last = folders[0].checkpoints.paths()[-1]
-    return NonFiniteError(f"{error} The last good checkpoint stays: {last}.")
+def _with_way_on(error: NonFiniteError, recipe: Recipe, folders: list[RunFolder]) -> NonFiniteError:
+    """The error with what this family can try, and where the last good model is."""
+    words = [str(error), *([recipe.remedy] if recipe.remedy else [])]
+    if folders:
+        words.append(f"The last good checkpoint stays: {folders[0].checkpoints.paths()[-1]}.")
+    return NonFiniteError(" ".join(words))
 
 
 def _compare_versions(record: Record) -> None:

@@ -101,6 +101,7 @@ def first(
         dataset.condition_columns,
         None if dataset.conditions is None else dataset.conditions[train],
         recipe.dtype,
+        logarithms=recipe.log_conditions,
     )
     seen = survey(dataset.events, train)
     check_learnable(dataset, seen.statistics.count)
@@ -268,7 +269,7 @@ def empty_pipeline(record: Record, nets: dict[str, eqx.Module]) -> Pipeline:
             missing=spec.missing,
             untouched=recipe.untouched(spec),
         ),
-        encoder=ConditionEncoder(columns, ones, ones) if columns else None,
+        encoder=ConditionEncoder(columns, ones, ones, recipe.log_conditions) if columns else None,
     )
 
 

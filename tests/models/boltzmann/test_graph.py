@@ -17,6 +17,7 @@ COUNTS = {
     "zephyr:12": (4800, 45864, 4),
     "complete:7": (7, 21, 7),
     "bipartite:3x4": (7, 12, 2),
+    "multipartite:3x4x2": (9, 26, 3),
     "chain:6": (6, 5, 2),
     "chain:5:periodic": (5, 5, 3),
     "grid:4x6": (24, 38, 2),
@@ -141,6 +142,7 @@ def test_mistakes_in_a_graph(edges, options, said):
     [
         ("pegasos:3", "Did you mean 'pegasus'"),
         ("grid:4", "should be written grid:LxL"),
+        ("multipartite:4", "should be written multipartite:AxBx"),
         ("pegasus:1", "at least 2"),
         ("chain:0", "at least 1"),
         ("chain:2:periodic", "sides of at least 3"),
@@ -149,4 +151,4 @@ def test_mistakes_in_a_graph(edges, options, said):
 def test_mistakes_in_a_name(name, said):
     with pytest.raises(OptionError, match=said):
         named(name)
-    assert len(NAMES) == 7
+    assert len(NAMES) == 8

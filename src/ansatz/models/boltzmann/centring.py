@@ -12,14 +12,13 @@ does not change when a unit's two values change places, which the plain slope do
 from dataclasses import replace
 from functools import singledispatch
 
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from ansatz.models.boltzmann.abstract import AbstractMachine
 from ansatz.models.boltzmann.machine import BoltzmannMachine
 from ansatz.models.boltzmann.restricted import RestrictedMachine
-from ansatz.models.boltzmann.units import VALUES, Units, log_odds
+from ansatz.models.boltzmann.units import unit_mean
 from ansatz.protocol.capabilities import Scalar
 
 Offsets = Float[Array, " node"]
@@ -54,7 +53,7 @@ def _(slope: BoltzmannMachine, offsets: Offsets, machine: AbstractMachine) -> Bo
 
 @bias_means.register
 def _(machine: BoltzmannMachine) -> Offsets:
-    return _unit_means(machine.bias, machine.units)
+    return unit_mean(machine.bias, machine.units)
 
 
 @means.register
@@ -81,8 +80,8 @@ def _(slope: RestrictedMachine, offsets: Offsets, machine: RestrictedMachine) ->
 def _(machine: RestrictedMachine) -> Offsets:
     visible = machine.visible_bias
     if not machine.gaussian:
-        visible = _unit_means(visible, machine.units)
-    return jnp.concatenate([visible, _unit_means(machine.hidden_bias, machine.units)])
+        visible = unit_mean(visible, machine.units)
+    return jnp.concatenate([visible, unit_mean(machine.hidden_bias, machine.units)])
 
 
 @means.register
@@ -92,8 +91,3 @@ def _(slope: RestrictedMachine, machine: RestrictedMachine, total: Scalar) -> Of
         # dE/db = -(v - b) / sigma^2.
         visible = total * machine.visible_bias + visible * jnp.exp(2 * machine.log_scale)
     return jnp.concatenate([visible, -slope.hidden_bias])
-
-
-def _unit_means(bias: Float[Array, " unit"], units: Units) -> Float[Array, " unit"]:
-    low, high = VALUES[units]
-    return low + (high - low) * jax.nn.sigmoid(log_odds(bias, units))

@@ -25,9 +25,9 @@ class BoltzmannRecipe(MachineRecipe):
     family: ClassVar[type[eqx.Module]] = BoltzmannMachine
 
     graph: str = ""
-    """Who is coupled to whom: complete:N, bipartite:VxH, chain:N, grid:LxL, king:LxL (the last
-    three with :periodic if wished), pegasus:M or zephyr:M. Of a larger graph the part that is
-    connected best is taken; without one all units are coupled."""
+    """Who is coupled to whom: complete:N, bipartite:VxH, multipartite:AxBx..., chain:N,
+    grid:LxL, king:LxL (the last three with :periodic if wished), pegasus:M or zephyr:M. Of a
+    larger graph the part that is connected best is taken; without one all units are coupled."""
     edges: tuple[str, ...] = ()
     """Or the edges themselves, as 0-1 1-2."""
     hidden: int = 0

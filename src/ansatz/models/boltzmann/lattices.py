@@ -1,4 +1,4 @@
-"""Graphs that need no device: complete, bipartite, chains, square lattices."""
+"""Graphs that need no device: complete, of parts, chains, square lattices."""
 
 import itertools
 
@@ -15,9 +15,15 @@ def complete(nodes: int) -> Graph:
 
 def bipartite(visible: int, hidden: int) -> Graph:
     """Every one of the first nodes coupled to every one of the others: a restricted machine's."""
-    edges = [(i, visible + j) for i in range(visible) for j in range(hidden)]
-    colours = np.repeat([0, 1], [visible, hidden])
-    return Graph.of(edges, visible + hidden, colours)
+    return multipartite(visible, hidden)
+
+
+def multipartite(*sizes: int) -> Graph:
+    """Parts of so many nodes, every node coupled to all of the other parts."""
+    colours = np.repeat(np.arange(len(sizes)), sizes)
+    i, j = np.triu_indices(len(colours), 1)
+    apart = colours[i] != colours[j]
+    return Graph.of(np.stack([i[apart], j[apart]], 1), len(colours), colours)
 
 
 def chain(nodes: int, periodic: bool = False) -> Graph:

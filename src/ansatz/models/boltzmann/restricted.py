@@ -22,6 +22,7 @@ from ansatz.models.boltzmann.units import (
     log_odds,
     log_states,
     mean_bias,
+    unit_mean,
     valued,
 )
 from ansatz.protocol.capabilities import Codec, Condition, Scalar
@@ -183,14 +184,14 @@ class RestrictedMachine(AbstractMachine, Codec):
         """E[h | v]; for units 0 and 1 the probabilities of being up."""
         v = self.joined(event, condition)
         pull = (v if self.log_scale is None else v * jnp.exp(-2 * self.log_scale)) @ self.weight
-        return self._mean(self.hidden_bias + pull)
+        return unit_mean(self.hidden_bias + pull, self.units)
 
     def decode(
         self, code: Float[Array, " hidden"], condition: Condition = None
     ) -> Float[Array, "..."]:
         """E[v | h]."""
         pull = self.visible_bias + self.weight @ code
-        mean = pull if self.gaussian else self._mean(pull)
+        mean = pull if self.gaussian else unit_mean(pull, self.units)
         return mean[: math.prod(self.shape)].reshape(self.shape)
 
     def log_conditionals(self, event: Float[Array, "..."]) -> Float[Array, " visible"]:
@@ -220,7 +221,3 @@ class RestrictedMachine(AbstractMachine, Codec):
             sweeps=self.sweeps,
             dtype=str(self.dtype),
         )
-
-    def _mean(self, field: Float[Array, " unit"]) -> Float[Array, " unit"]:
-        low, high = VALUES[self.units]
-        return low + (high - low) * jax.nn.sigmoid(log_odds(field, self.units))

@@ -31,6 +31,12 @@ def valued(upper: Bool[Array, "*shape"], units: Units, dtype: jnp.dtype) -> Shap
     return jnp.where(upper, jnp.asarray(high, dtype), jnp.asarray(low, dtype))
 
 
+def unit_mean(field: Float[Array, "*shape"], units: Units) -> Float[Array, "*shape"]:
+    """E[s] of a unit of p(s) ∝ exp(field s)."""
+    low, high = VALUES[units]
+    return low + (high - low) * jax.nn.sigmoid(log_odds(field, units))
+
+
 def log_states(field: Float[Array, "*shape"], units: Units) -> Float[Array, "*shape"]:
     """log sum_s exp(field s): log(1 + e^f), or log(2 cosh f)."""
     if units == "binary":

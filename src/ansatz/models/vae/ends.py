@@ -22,14 +22,14 @@ from ansatz.protocol.errors import OptionError
 from ansatz.protocol.recipe import Spec
 
 if TYPE_CHECKING:
-    from ansatz.models.vae.variational import VariationalRecipe
+    from ansatz.models.vae.ends_recipe import EndsRecipe
 
 MOST_FULL = 512
 """Coordinates of which a net may say all covariances."""
 
 
 def decoding(
-    recipe: "VariationalRecipe", spec: Spec, own: eqx.Module | None, key: PRNGKeyArray
+    recipe: "EndsRecipe", spec: Spec, own: eqx.Module | None, key: PRNGKeyArray
 ) -> ConditionalNet:
     """p(x | z, c), with a net of the user's own if there is one."""
     normal = NormalScale(recipe.variance, recipe.sigma, recipe.dtype)
@@ -49,7 +49,7 @@ def check_covariances(what: str, head: AbstractHead) -> None:
         )
 
 
-def view_of(recipe: "VariationalRecipe", spec: Spec) -> View:
+def view_of(recipe: "EndsRecipe", spec: Spec) -> View:
     """Counts and hits as logarithms, categories of columns one by one, the rest as it is."""
     likelihoods = Likelihoods.of(recipe.likelihood, spec)
     counts = ("poisson", "hurdle")
@@ -78,7 +78,7 @@ def view_of(recipe: "VariationalRecipe", spec: Spec) -> View:
 
 
 def encoding_net(
-    recipe: "VariationalRecipe", spec: Spec, view: View, size: int, given: int, key: PRNGKeyArray
+    recipe: "EndsRecipe", spec: Spec, view: View, size: int, given: int, key: PRNGKeyArray
 ) -> eqx.Module:
     """From an event, and so many numbers given with it, to `size` numbers."""
     common = {**nets_are(recipe), "condition": given}
@@ -97,9 +97,7 @@ def encoding_net(
     return kind(math.prod(view.output), recipe.hidden, size, **common, key=key)
 
 
-def _decoder(
-    recipe: "VariationalRecipe", spec: Spec, head: AbstractHead, key: PRNGKeyArray
-) -> eqx.Module:
+def _decoder(recipe: "EndsRecipe", spec: Spec, head: AbstractHead, key: PRNGKeyArray) -> eqx.Module:
     common = {**nets_are(recipe), "condition": spec.condition}
     hidden = recipe.hidden[::-1]
     if recipe.net == "conv":
@@ -122,7 +120,7 @@ def _decoder(
     return kind(recipe.latent, hidden, head.size, **common, key=key)
 
 
-def nets_are(recipe: "VariationalRecipe") -> dict[str, Any]:
+def nets_are(recipe: "EndsRecipe") -> dict[str, Any]:
     """What the nets of all parts are told."""
     return {
         "activation": recipe.activation,

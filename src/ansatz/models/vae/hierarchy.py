@@ -51,10 +51,11 @@ class Hierarchy(AbstractCascade):
 
 
 class HierarchicalEncoder(eqx.Module):
-    """x, c -> q(z | x, c) in levels."""
+    """x, c -> q(z | x, c) in levels; a `trunk` looks at the event once for all of them."""
 
     levels: tuple[ConditionalNet, ...]
     sizes: tuple[int, ...] = eqx.field(static=True)
+    trunk: Any = None
 
     def __call__(
         self,
@@ -63,6 +64,7 @@ class HierarchicalEncoder(eqx.Module):
         *,
         key: PRNGKeyArray | None = None,
     ) -> Hierarchy:
+        shown = x if self.trunk is None else self.trunk(x, condition)
         return Hierarchy(
-            levels=self.levels, shown=x, condition=condition, key=key, sizes=self.sizes
+            levels=self.levels, shown=shown, condition=condition, key=key, sizes=self.sizes
         )

@@ -5,13 +5,15 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from ansatz.models.boltzmann import BoltzmannMachine
 from ansatz.models.boltzmann.exact import log_z_enumerated
 from ansatz.models.boltzmann.objective import Carry as Learnt
 from ansatz.models.boltzmann.objective import NegativeLogLikelihood
-from ansatz.models.boltzmann.phases import Chains
+from ansatz.models.boltzmann.phases import Chains, free_energies
+from ansatz.models.vae.estimator import held
 from ansatz.models.vae.model import VAE
 from ansatz.models.vae.objective import NegativeBound, RunningMean
 from ansatz.protocol.capabilities import Condition, Event, Scalar
@@ -27,19 +29,19 @@ class Carry(eqx.Module):
 
 
 class MachineBound(AbstractObjective):
-    """-E_q[log p(x | z)] + beta KL(q || p) with KL = -H(q) + E_q[E(z)] + log Z.
+    """-E_q[log p(x | z)] + beta KL(q || p) with KL = -H(q) + E_q[F(z)] + log Z.
 
     Encoder and decoder follow the gradient of the bound with the machine held, to which log Z
-    adds nothing. The machine follows the mean of dE/dθ over codes that are drawn for the batch,
+    adds nothing. The machine follows the mean of dF/dθ over codes that are drawn for the batch,
     of zeros and ones, less that over its own chains: the slope of the bound in its parameters.
-    The step from which the machine learns `alone` is that from which nothing else does.
     """
 
     bound: NegativeBound
     learning: NegativeLogLikelihood
     exact: bool = eqx.field(static=True)
     """Whether log Z is enumerated at every step, so that the bound is known."""
-    alone: int | None = eqx.field(static=True, default=None)
+    alone: bool = eqx.field(static=True, default=False)
+    """Whether nothing but the machine learns: then there is no gradient to find of the nets."""
 
     @property
     def score(self) -> Score | None:
@@ -53,24 +55,9 @@ class MachineBound(AbstractObjective):
     ) -> tuple[Float[Array, ""], Carry, Metrics]:
         key_bound, key_codes, key_prior = jax.random.split(key, 3)
         still = jax.lax.stop_gradient(model.prior.machine)
-        held = _with_log_z(model, self.exact)
-
-        def learn(model: VAE) -> tuple[Float[Array, ""], Any, Metrics]:
-            return self.bound(model, batch, carry.bound, step, key_bound)
-
-        if self.alone is None:
-            loss, memory, metrics = learn(held)
-        elif self.alone == 0:
-            loss, memory, metrics = learn(_stopped(held))
-        else:
-            # What no parameter follows has no gradient, and costs as little as looking.
-            arrays, rest = eqx.partition(held, eqx.is_array)
-            loss, memory, metrics = jax.lax.cond(
-                step < self.alone,
-                lambda a: learn(eqx.combine(a, rest)),
-                lambda a: learn(_stopped(eqx.combine(a, rest))),
-                arrays,
-            )
+        known = _with_log_z(model, self.exact)
+        followed = held(known) if self.alone else known
+        loss, memory, metrics = self.bound(followed, batch, carry.bound, step, key_bound)
         codes = Batch(
             jax.lax.stop_gradient(_codes(model, batch, key_codes)),
             batch.condition if still.given else None,
@@ -89,7 +76,8 @@ class MachineBound(AbstractObjective):
         """The mean energy of the chains at inverse temperature 1, which stand last."""
         if chains is None:
             return None
-        return jnp.mean(machine.energies(chains[:, -self.learning.free.count :]))
+        shown = chains[np.array(machine.visible, int), -self.learning.free.count :]
+        return jnp.mean(free_energies(machine, shown))
 
 
 class HardBound(AbstractObjective):
@@ -109,12 +97,12 @@ class HardBound(AbstractObjective):
         self, model: VAE, batch: Batch, carry: Any, step: Step, key: PRNGKeyArray
     ) -> tuple[Float[Array, ""], Any, Metrics]:
         key_bound, key_codes = jax.random.split(key)
-        held = _with_log_z(model, self.exact)
-        loss, _, metrics = self.bound(held, batch, None, step, key_bound)
+        known = _with_log_z(model, self.exact)
+        loss, _, metrics = self.bound(known, batch, None, step, key_bound)
         codes = _codes(model, batch, key_codes)
 
         def energy(code: Array, condition: Condition) -> Array:
-            return held.code_prior(condition).energy(code)
+            return known.code_prior(condition).energy(code)
 
         mean = batch.mean(jax.vmap(energy)(codes, batch.condition))
         return loss, carry, _reported(metrics, mean, self.exact)
@@ -144,12 +132,6 @@ def _reported(metrics: Metrics, energy: Scalar, exact: bool) -> Metrics:
         return {**metrics, "energy": energy}
     entropy = energy - metrics["kl"]
     return {"reconstruction": metrics["reconstruction"], "entropy": entropy, "energy": energy}
-
-
-def _stopped(model: VAE) -> VAE:
-    return jax.tree.map(
-        lambda leaf: jax.lax.stop_gradient(leaf) if eqx.is_inexact_array(leaf) else leaf, model
-    )
 
 
 def _leaves(tree: Any) -> list[Array]:

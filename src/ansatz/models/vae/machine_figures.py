@@ -48,7 +48,7 @@ def energy_figure(
     return Histograms(
         name="energies",
         title="Energies of codes",
-        caption=f"−log p(z) = E(z) + log Z of codes drawn for events, mean {of_events.mean():.2f}, "
+        caption=f"−log p(z) = F(z) + log Z of codes drawn for events, mean {of_events.mean():.2f}, "
         f"and of codes drawn from the prior, mean {of_prior.mean():.2f} nats: a prior that has "
         "learnt gives both the same. Where those of events lie higher, the prior lags behind the "
         "encoder, and new events come from codes that no event has.",

@@ -55,7 +55,7 @@ class Known(eqx.Module):
 
 
 class GivenMachine(eqx.Module):
-    """p(z | c) = exp(-E(z, c)) / Z(c), the condition clamped if the machine shows it."""
+    """p(z | c) = exp(-F(z, c)) / Z(c), the condition clamped if the machine shows it."""
 
     machine: BoltzmannMachine
     condition: Condition
@@ -68,7 +68,7 @@ class GivenMachine(eqx.Module):
         return one.sample(key, self.condition)
 
     def energy(self, code: Float[Array, " code"]) -> Scalar:
-        """E(z, c), also of a relaxed code; only the code has a slope."""
+        """F(z, c), also of a relaxed code; only the code has a slope."""
         return relaxed_energy(self.machine, self.machine.joined(code, self.condition))
 
     def log_prob(self, code: Float[Array, " code"]) -> Scalar:
@@ -76,14 +76,16 @@ class GivenMachine(eqx.Module):
 
 
 class MachinePrior(AbstractPrior):
-    """p(z) = exp(-E(z)) / Z over the nodes of a graph, or p(z | c) with a condition clamped.
+    """p(z) = exp(-F(z)) / Z over nodes of a graph, or p(z | c) with a condition clamped.
 
-    The machine's parameters learn along a slope of their own, and no other reaches them. log Z
-    is not known while they learn: it is found at the end, by `normalised`.
+    F(z) = -log sum_h exp(-E(z, h)), which is the energy where there are no hidden units. The
+    machine's parameters learn along a slope of their own, and no other reaches them. log Z is not
+    known while they learn: it is found at the end, by `normalised`.
     """
 
     machine: BoltzmannMachine
-    """Its nodes are those of a code in order, and then those that show the condition."""
+    """Its nodes are those of a code in order, then those that show the condition, and then
+    hidden ones, of one colour."""
     rows: Float[Array, "row condition"]
     """The conditions that there are; one that is empty where none is clamped."""
     known: Known

@@ -3,275 +3,54 @@
 Rolfe (2017); Khoshaman et al. (2018).
 """
 
-from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Literal
+from dataclasses import dataclass
+from typing import ClassVar
 
 import equinox as eqx
 import jax
-import jax.numpy as jnp
 from jaxtyping import PRNGKeyArray
 
 from ansatz.distributions import BernoulliHead
-from ansatz.models.boltzmann import BoltzmannMachine
-from ansatz.models.boltzmann.chains import ChainSettings
-from ansatz.models.boltzmann.objective import NegativeLogLikelihood
 from ansatz.models.vae.ends import decoding, encoding_net, view_of
-from ansatz.models.vae.estimator import ESTIMATORS
+from ansatz.models.vae.ends_recipe import EndsRecipe
 from ansatz.models.vae.hierarchy import HierarchicalEncoder
-from ansatz.models.vae.machine_bound import HardBound, MachineBound
-from ansatz.models.vae.machine_figures import figures
-from ansatz.models.vae.machine_measures import diagnose
-from ansatz.models.vae.machine_prior import MachinePrior
-from ansatz.models.vae.model import VAE
-from ansatz.models.vae.objective import Beta, Cooling, NegativeBound
-from ansatz.models.vae.placement import Placement, place_latents
-from ansatz.models.vae.prior import LearntPrior
-from ansatz.models.vae.variational import VariationalRecipe
+from ansatz.models.vae.machine_recipe import MachinePriorRecipe
+from ansatz.models.vae.view import View
 from ansatz.nets import ConditionalNet
-from ansatz.protocol.errors import OptionError
-from ansatz.protocol.figures import Figure
-from ansatz.protocol.gradient import Group, gradient
-from ansatz.protocol.measure import Measure
-from ansatz.protocol.optimiser import Optimiser
 from ansatz.protocol.recipe import Spec
-from ansatz.protocol.source import Batch
-from ansatz.protocol.subject import Subject
-from ansatz.protocol.update import AbstractUpdate
-
-WIDE = 1.0
-"""Nats between both estimates of log Z that are worth a warning."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class QVAERecipe(ChainSettings, VariationalRecipe):
+class QVAERecipe(MachinePriorRecipe, EndsRecipe):
     """A variational autoencoder of bits with a Boltzmann machine as prior, on any graph."""
 
     name: ClassVar[str] = "qvae"
     kind: ClassVar[str] = "the recipe 'qvae'"
     nets: ClassVar[tuple[str, ...]] = ("decoder",)
 
-    latent: int = 128
-    """Bits in a code."""
-    graph: str = ""
-    """Which of them the prior couples: complete:N, bipartite:VxH, chain:N, grid:LxL, king:LxL (the
-    last three with :periodic if wished), pegasus:M or zephyr:M. Of a larger graph the part that
-    is connected best is taken; without one it is bipartite, half to half."""
-    edges: tuple[str, ...] = ()
-    """Or the edges themselves, as 0-1 1-2."""
-    levels: int = 0
-    """Levels of the encoder, each of which sees the event and the levels before it: one for each
-    colour of the graph, or 1 for all; 0 is one for each colour of a few."""
-    partitions: tuple[int, ...] = ()
-    """Bits of each colour of the graph, the largest colour first; as many of each if not given."""
-    prior: Literal["boltzmann", "bernoulli"] = "boltzmann"
-    """What codes are believed to be: a machine's, or independent coins of learnt biases."""
-    clamp: bool = False
-    """Whether the prior shows the condition too, categories alone: codes are then drawn with the
-    units of their own condition clamped."""
-    estimator: Literal[
-        "relaxed", "straight-through", "score", "score-constant", "score-leave-one-out"
-    ] = "relaxed"
-    """How the gradient passes through bits."""
-    temperature: tuple[float, ...] = (0.5,)
-    """Of relaxed bits: near zero they are almost zeros and ones, and their gradient is noisy. Two
-    numbers are where it begins and where it ends, falling by the same factor in every step."""
-    gibbs: int = 5
-    """Sweeps of the prior's chains in each step."""
-    chains: int = 256
-    """Persistent chains of the prior, at each temperature."""
-    prior_rate: float = 0.001
-    """Learning rate of the prior, which has to follow the encoder."""
-    prior_epochs: int = 0
-    """The last epochs, in which the prior learns alone; all of them go on with a run that `--from`
-    names."""
-    annealing: int = 2000
-    """Steps in which log Z is annealed from either side once the fit is done."""
-
     def __post_init__(self) -> None:
-        VariationalRecipe.__post_init__(self)
-        ChainSettings.__post_init__(self)
-        if not self.prior_rate > 0:
-            raise OptionError(f"prior_rate must be positive; it is {self.prior_rate}.")
-        if not 0 <= self.prior_epochs <= self.epochs:
-            raise OptionError(
-                f"prior_epochs are the last ones of all {self.epochs} epochs; they cannot be "
-                f"{self.prior_epochs}."
-            )
-        if self.annealing < 1 or self.levels < 0:
-            name = "annealing" if self.annealing < 1 else "levels"
-            raise OptionError(f"{name} must not be {getattr(self, name)}.")
-        if not 1 <= len(self.temperature) <= 2 or min(self.temperature) <= 0:
-            raise OptionError(
-                "temperature takes one positive number, or two: where it begins and where it "
-                f"ends; it is {self.temperature}."
-            )
-        if self.temperature[-1] > self.temperature[0]:
-            raise OptionError(
-                f"The temperature of relaxed bits falls towards zeros and ones, and cannot rise "
-                f"from {self.temperature[0]} to {self.temperature[-1]}."
-            )
-        if self.graph and self.edges:
-            raise OptionError("Give a graph or its edges, not both.")
-        if self.estimator == "score-leave-one-out" and self.draws == 1:
-            raise OptionError(
-                "score-leave-one-out judges each draw by others: give --draws 2, or more."
-            )
-        if self.clamp and self.prior != "boltzmann":
-            raise OptionError(
-                "Independent coins have no units to clamp: leave --clamp out, or choose --prior "
-                "boltzmann."
-            )
-        self._groups()
+        EndsRecipe.__post_init__(self)
+        MachinePriorRecipe.__post_init__(self)
 
     def resolve(self, spec: Spec) -> "QVAERecipe":
-        resolved = super().resolve(spec)
-        if self.clamp and not (spec.classes and all(spec.classes)):
-            there = "has numbers" if spec.classes else "is missing"
-            raise OptionError(
-                f"The prior clamps categories, one unit for each, and the condition {there}: "
-                "leave --clamp out, or give --conditions that are categories."
-            )
-        if self.prior == "bernoulli":
-            resolved._placed(spec)
-            return resolved
-        return replace(resolved, method=resolved.chosen(resolved._machine(spec)))
+        resolved = MachinePriorRecipe.resolve(EndsRecipe.resolve(self, spec), spec)
+        assert isinstance(resolved, QVAERecipe)
+        return resolved
 
-    def build(self, spec: Spec, key: PRNGKeyArray, **nets: eqx.Module) -> VAE:
-        key_encoder, key_decoder, key_prior = jax.random.split(key, 3)
-        view = view_of(self, spec)
-        sizes = self._placed(spec).sizes
+    def view(self, spec: Spec) -> View:
+        return view_of(self, spec)
+
+    def encoder(
+        self, spec: Spec, view: View, sizes: tuple[int, ...], key: PRNGKeyArray
+    ) -> HierarchicalEncoder:
         levels, before = [], spec.condition
         for level, size in enumerate(sizes):
             head = BernoulliHead((size,))
-            key_level = jax.random.fold_in(key_encoder, level)
+            key_level = jax.random.fold_in(key, level)
             net = encoding_net(self, spec, view, head.size, before, key_level)
             levels.append(ConditionalNet(net, head))
             before += size
-        machine = self._machine(spec)
-        noise = jax.random.normal(key_prior, machine.weight.shape, self.dtype)
-        coins = LearntPrior(
-            jnp.zeros((1, self.latent), self.dtype),
-            jnp.zeros(1, self.dtype),
-            BernoulliHead((self.latent,)),
-        )
-        begun = replace(machine, weight=self.spread * noise)
-        classes = spec.classes if self.clamp else ()
-        return VAE(
-            view=view,
-            encoder=HierarchicalEncoder(tuple(levels), sizes),
-            decoder=decoding(self, spec, nets.get("decoder"), key_decoder),
-            prior=coins if self.prior == "bernoulli" else MachinePrior.of(begun, classes),
-            read=self.latent,
-            dtype=self.dtype,
-        )
+        return HierarchicalEncoder(tuple(levels), sizes)
 
-    def update(self, spec: Spec) -> AbstractUpdate:
-        last = self.epochs - self.prior_epochs
-        learning = spec.steps_per_epoch * last
-        bound, hard = (
-            NegativeBound(
-                Beta(self.beta, self.beta_warmup),
-                estimator,
-                groups=self.draws,
-                temperature=Cooling(self.temperature[0], self.temperature[-1], max(learning, 1)),
-            )
-            for estimator in (ESTIMATORS[self.estimator], ESTIMATORS["score"])
-        )
-        objective: Any = bound
-        judge: Any = hard
-        fixed = [Group(None, "view")]
-        if self.prior == "boltzmann":
-            exact = self.method == "exact" and not self.clamp
-            phase = NegativeLogLikelihood(
-                self.free_phase(1), self.slope == "centred", 1, self.l1, self.l2
-            )
-            objective = MachineBound(bound, phase, exact, learning if self.prior_epochs else None)
-            judge = HardBound(hard, exact)
-            fixed.append(Group(None, "prior.known"))
-            fixed.append(Group(None, "prior.rows"))
-        return gradient(
-            objective,
-            (*fixed, *self._staged(learning)),
-            steps=spec.steps_per_epoch * self.epochs,
-            average=self.average,
-            judge=judge,
-        )
-
-    def conclude(self, model: VAE, key: PRNGKeyArray) -> VAE:
-        """Find log Z of the prior, which is not needed for learning it."""
-        if not isinstance(model.prior, MachinePrior):
-            return model
-        prior = model.prior.normalised(key, self.annealing)
-        return eqx.tree_at(lambda m: m.prior, model, prior)
-
-    def remarks(self, model: VAE, spec: Spec) -> tuple[str, ...]:
-        if not isinstance(model.prior, MachinePrior):
-            return ()
-        known = model.prior.known
-        gap = float(jnp.max(jnp.abs(known.high - known.low)))
-        if gap <= WIDE:
-            return ()
-        return (
-            f"log Z of the prior is known to {gap:.2f} nats, and the bound on log p has the upper "
-            f"estimate: more --annealing than {self.annealing} steps narrows it.",
-        )
-
-    def caveat(self, model: VAE) -> str:
-        if not isinstance(model.prior, MachinePrior):
-            return ""
-        known = model.prior.known
-        if jnp.any(known.error < 0):
-            return "; log Z of the prior is not known before the fit is done"
-        if not jnp.any(known.error):
-            return "; log Z of the prior exact"
-        if len(known.low) > 1:
-            return "; the upper estimate of log Z of the prior, annealed"
-        low, high = float(known.low[0]), float(known.high[0])
-        return f"; log Z of the prior annealed, {low:.2f} to {high:.2f}, and the upper one taken"
-
-    def figures(self, model: VAE, subject: Subject) -> tuple[Figure, ...]:
-        return figures(model, subject)
-
-    def diagnose(
-        self, model: VAE, batch: Batch, key: PRNGKeyArray, *, refine: int = 0
-    ) -> tuple[Measure, ...]:
-        if refine:
-            raise OptionError("A posterior of levels is nets all through: leave --refine out.")
-        return diagnose(model, batch, key)
-
-    def _placed(self, spec: Spec) -> Placement:
-        given = spec.condition if self.clamp else 0
-        return place_latents(
-            self.graph, self.edges, self.latent, self.levels, self.partitions, given
-        )
-
-    def _machine(self, spec: Spec) -> BoltzmannMachine:
-        """A machine of the right form, its weights at zero."""
-        graph = self._placed(spec).graph
-        given = graph.nodes - self.latent
-        return BoltzmannMachine(
-            bias=jnp.zeros(graph.nodes, self.dtype),
-            weight=jnp.zeros(len(graph.edges), self.dtype),
-            terms=None,
-            graph=graph,
-            visible=tuple(range(graph.nodes)),
-            shape=(graph.nodes - given,),
-            units="binary",
-            sweeps=self.sweeps,
-        )
-
-    def _staged(self, learning: int) -> tuple[Group, ...]:
-        """The groups, with a rate of the prior's own; it alone learns after so many steps."""
-        groups = list(self._groups())
-        parts = [group.part for group in groups]
-        if "prior" not in parts:
-            own = Optimiser.of({**self._common(), "rate": self.prior_rate, "l1": 0.0, "l2": 0.0})
-            groups.insert(0, Group(own, "prior"))
-        if not self.prior_epochs:
-            return tuple(groups)
-        return tuple(
-            group
-            if group.part == "prior"
-            else replace(group, last=min(learning, group.last or learning))
-            for group in groups
-        )
+    def decoder(self, spec: Spec, own: eqx.Module | None, key: PRNGKeyArray) -> ConditionalNet:
+        return decoding(self, spec, own, key)

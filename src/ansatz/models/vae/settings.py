@@ -3,14 +3,14 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from ansatz.models.vae.ends_recipe import EndsRecipe
 from ansatz.models.vae.estimator import ESTIMATORS, Estimator
 from ansatz.models.vae.prior import PriorWord
-from ansatz.models.vae.variational import VariationalRecipe
 from ansatz.protocol.errors import OptionError
 
 
 @dataclass(frozen=True, kw_only=True)
-class VAESettings(VariationalRecipe):
+class VAESettings(EndsRecipe):
     """Everything that can be chosen."""
 
     latent: int = 16
@@ -55,7 +55,7 @@ class VAESettings(VariationalRecipe):
     """Nats of every latent that cost nothing beyond what having them costs."""
 
     def __post_init__(self) -> None:
-        VariationalRecipe.__post_init__(self)
+        EndsRecipe.__post_init__(self)
         if self.free_bits < 0:
             raise OptionError(f"free_bits must not be negative; it is {self.free_bits}.")
         for label in ("prior_mean", "prior_scale"):

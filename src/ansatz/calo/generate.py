@@ -1,0 +1,126 @@
+"""Showers at given energies from a fitted generator, block by block, and how to go on with them."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from ansatz.calo.generator import ShowerRecipe
+from ansatz.models.boltzmann import BoltzmannMachine
+from ansatz.models.boltzmann.device import Device
+from ansatz.models.boltzmann.diagnostics import Mixing
+from ansatz.models.boltzmann.sampling import draw, sample, start
+from ansatz.models.vae.machine_prior import MachinePrior
+from ansatz.protocol.errors import OptionError, RunError
+from ansatz.protocol.keys import Stream, stream
+from ansatz.runs.pipeline import Pipeline
+from ansatz.runs.run import Run
+
+TOGETHER = 1000
+"""Showers of a block, one from each chain of the prior."""
+HEATED, RECORDED, WATCHED = 200, 400, 64
+"""Sweeps before the chains are watched, sweeps watched, and how many chains are."""
+
+
+@dataclass(frozen=True, eq=False)
+class Chains:
+    """Persistent chains of the prior's machine, and how far apart their states are independent."""
+
+    machine: BoltzmannMachine
+    states: Float[Array, "node chain"]
+    mixing: Mixing
+    device: Device | None = None
+
+    @classmethod
+    def heated(
+        cls, key: PRNGKeyArray, machine: BoltzmannMachine, device: Device | None = None
+    ) -> "Chains":
+        """Chains that have forgotten where they began, as far as their energies can tell."""
+        key_start, key_watched, key_rest = jax.random.split(key, 3)
+        states = start(key_start, machine, TOGETHER)
+        some = states[:, :WATCHED]
+        record = draw(key_watched, machine, some, RECORDED, burn=HEATED)
+        time = record.mixing.autocorrelation_time
+        states = sample(key_rest, machine, states, max(HEATED, math.ceil(10 * time)))
+        return cls(machine, states, record.mixing, device)
+
+    @property
+    def sweeps(self) -> int:
+        """From one shower of a chain to the next."""
+        return max(1, math.ceil(self.mixing.autocorrelation_time))
+
+    def then(self, key: PRNGKeyArray) -> "Chains":
+        """The chains, so many sweeps on."""
+        states = sample(key, self.machine, self.states, self.sweeps, device=self.device)
+        return Chains(self.machine, states, self.mixing, self.device)
+
+    @property
+    def codes(self) -> Float[Array, "chain code"]:
+        """What the visible units of every chain show."""
+        return self.states[np.array(self.machine.visible, int)].T
+
+
+def check_generator(run: Run) -> None:
+    """Refuse a run that generates no showers."""
+    if not isinstance(run.record.recipe, ShowerRecipe):
+        raise RunError(
+            f"{run.path} is a fit of {run.record.recipe.name!r}, which generates no showers: name "
+            "one that `ansatz calo fit` has made."
+        )
+    if not run.finished:
+        raise RunError(f"The fit {run.path} is not finished: ansatz fit --resume {run.path}.")
+
+
+def generate(
+    run: Run,
+    energies: Float[np.ndarray, " showers"],
+    *,
+    seed: int = 0,
+    device: Device | None = None,
+    chains: Chains | None = None,
+    first: int = 0,
+) -> Iterator[tuple[Float[np.ndarray, "block voxels"], Chains | None]]:
+    """Showers of these incident energies, MeV, and the chains as each block leaves them.
+
+    To go on behind a block, give the `chains` that it left and the number of the next as `first`.
+    """
+    check_generator(run)
+    prior, key = run.model.prior, stream(seed, Stream.USE)
+    if isinstance(prior, MachinePrior):
+        if chains is None:
+            chains = Chains.heated(jax.random.fold_in(key, 0), prior.machine, device)
+    elif device is not None:
+        raise OptionError("The prior is of independent coins, which no device draws.")
+    for block in range(first, -(-len(energies) // TOGETHER)):
+        key_prior, key_codes, key_showers = jax.random.split(jax.random.fold_in(key, block + 1), 3)
+        if chains is None:
+            codes = _coins(prior.given(None, None), key_codes)
+        else:
+            chains = chains.then(key_prior)
+            codes = chains.codes
+        own = energies[block * TOGETHER : (block + 1) * TOGETHER]
+        # Always whole blocks, so that the last one needs no compilation of its own.
+        rows = np.resize(own, TOGETHER)[:, None].astype(run.record.recipe.dtype)
+        showers = np.asarray(_decoded(run.pipeline, key_showers, codes, jnp.asarray(rows)))
+        yield showers[: len(own)], chains
+
+
+@eqx.filter_jit
+def _coins(prior: Any, key: PRNGKeyArray) -> Float[Array, "block code"]:
+    return jax.vmap(prior.sample)(jax.random.split(key, TOGETHER))
+
+
+@eqx.filter_jit
+def _decoded(pipeline: Pipeline, key: PRNGKeyArray, codes: Array, rows: Array) -> Array:
+    def one(key: PRNGKeyArray, code: Array, row: Array) -> Array:
+        shower = pipeline.model.likelihood(code, pipeline.given(row)).sample(key)
+        # No voxel holds more than there is.
+        return jnp.minimum(shower, row[0])
+
+    return jax.vmap(one)(jax.random.split(key, len(codes)), codes, rows)

@@ -1,0 +1,139 @@
+"""The recipe of a shower generator: a VAE of bits, with a Boltzmann machine as prior.
+
+Khoshaman et al. (2018); Hoque et al. (2024); Toledo-Marín et al. (2025).
+"""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import PRNGKeyArray
+
+from ansatz.calo.geometry import Geometry, from_xml, geometry
+from ansatz.calo.heads import MaskedHead, ShowerHurdleHead
+from ansatz.calo.layers import Layout
+from ansatz.calo.nets import ShowerDecoder, ShowerTrunk
+from ansatz.distributions import BernoulliHead
+from ansatz.models.vae.hierarchy import HierarchicalEncoder
+from ansatz.models.vae.machine_recipe import MachinePriorRecipe
+from ansatz.models.vae.model import VAE
+from ansatz.models.vae.view import View
+from ansatz.nets import MLP, ConditionalNet
+from ansatz.protocol.errors import OptionError
+from ansatz.protocol.recipe import Spec
+from ansatz.protocol.source import Batch
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShowerRecipe(MachinePriorRecipe):
+    """A generator of calorimeter showers at given incident energies."""
+
+    name: ClassVar[str] = "calo-qvae"
+    kind: ClassVar[str] = "the recipe 'calo-qvae'"
+    log_conditions: ClassVar[bool] = True
+
+    geometry: str = "dataset2"
+    """The voxels: a built-in geometry, a binning file, XML, or what stands in one."""
+    latent: int = 1024
+    """Bits in a code."""
+    graph: str = "pegasus:16"
+    """Which of them the prior couples; of a larger graph the part that is connected best is
+    taken."""
+    energies: Literal["hurdle", "masked"] = "hurdle"
+    """What the decoder says of a voxel: a likelihood, empty or log-normal; or the field's loss,
+    squares of logits that a mask of hits cuts out."""
+    mask: Literal["true", "predicted"] = "true"
+    """By which hits squares are masked while 'masked' learns."""
+    hit_power: float = 0.0
+    """The power p of the weights (1 + u)^p of hits while 'masked' learns."""
+    features: int = 64
+    """Numbers for each layer within the nets."""
+    depth: int = 3
+    """Blocks that mix layers and features, in encoder and decoder."""
+    width: int = 512
+    """Units between what is seen of a shower and each level of the encoder."""
+    preprocess: tuple[str, ...] = ("none",)
+    """Nothing: energies are in MeV."""
+
+    def __post_init__(self) -> None:
+        MachinePriorRecipe.__post_init__(self)
+        for label in ("features", "depth", "width"):
+            if getattr(self, label) < 1:
+                raise OptionError(f"{label} must be at least 1; it is {getattr(self, label)}.")
+        if self.preprocess != ("none",):
+            raise OptionError("Showers are learnt in MeV as they are: leave --preprocess out.")
+        if self.hit_power < 0:
+            raise OptionError(f"hit_power must not be negative; it is {self.hit_power}.")
+
+    def resolve(self, spec: Spec) -> "ShowerRecipe":
+        voxels = self.voxels.voxels
+        if spec.shape != (voxels,):
+            raise OptionError(
+                f"The geometry {self.voxels.name} has {voxels:,} voxels, and the showers have "
+                f"shape {spec.shape}: name theirs by --geometry."
+            )
+        if spec.condition != 1 or spec.classes != (0,):
+            raise OptionError(
+                "A shower is learnt under its incident energy, one number: give --conditions "
+                "incident_energies."
+            )
+        resolved = MachinePriorRecipe.resolve(self, spec)
+        assert isinstance(resolved, ShowerRecipe)
+        return resolved
+
+    @property
+    def voxels(self) -> Geometry:
+        """How the calorimeter is cut."""
+        text = self.geometry.lstrip()
+        return from_xml(text, "binning") if text.startswith("<") else geometry(self.geometry)
+
+    def view(self, spec: Spec) -> View:
+        return View(spec.shape, self.dtype)
+
+    def encoder(
+        self, spec: Spec, view: View, sizes: tuple[int, ...], key: PRNGKeyArray
+    ) -> HierarchicalEncoder:
+        key_trunk, *keys = jax.random.split(key, 1 + len(sizes))
+        layout = Layout.of(self.voxels)
+        trunk = ShowerTrunk.drawn(
+            layout, self.features, self.depth, self.width, self.dtype, key_trunk
+        )
+        levels, before = [], 1
+        for size, key_level in zip(sizes, keys, strict=True):
+            net = MLP(
+                self.width,
+                (self.width,),
+                size,
+                condition=before,
+                activation="gelu",
+                dtype=self.dtype,
+                key=key_level,
+            )
+            levels.append(ConditionalNet(net, BernoulliHead((size,))))
+            before += size
+        return HierarchicalEncoder(tuple(levels), sizes, trunk)
+
+    def decoder(self, spec: Spec, own: eqx.Module | None, key: PRNGKeyArray) -> ConditionalNet:
+        head: Any = ShowerHurdleHead(spec.shape)
+        if self.energies == "masked":
+            head = MaskedHead(spec.shape, self.mask, self.hit_power)
+        kinds = head.size // spec.size
+        net = ShowerDecoder.drawn(
+            Layout.of(self.voxels),
+            self.latent,
+            self.features,
+            self.depth,
+            kinds,
+            self.dtype,
+            key,
+        )
+        return ConditionalNet(net, head)
+
+    def initialise(self, model: VAE, batch: Batch, key: PRNGKeyArray) -> VAE:
+        """Start the decoder at the mean over showers, whatever the code."""
+        assert batch.condition is not None
+        share = batch.event * jnp.exp(-batch.condition)
+        raw = model.decoder.head.initial(share)
+        return eqx.tree_at(lambda m: m.decoder.net, model, model.decoder.net.with_output_bias(raw))

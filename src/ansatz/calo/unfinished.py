@@ -1,0 +1,112 @@
+"""Showers that are being generated: kept apart block by block, until all are there."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float
+
+from ansatz.calo.generate import Chains, generate
+from ansatz.models.boltzmann.device import Device
+from ansatz.models.boltzmann.diagnostics import Mixing
+from ansatz.models.vae.machine_prior import MachinePrior
+from ansatz.protocol.errors import DataError
+from ansatz.runs.run import Run
+
+ASKED, STATE = "asked.json", "state.npz"
+
+
+@dataclass(frozen=True)
+class Unfinished:
+    """A folder beside the file that is to be, with what has been generated of it."""
+
+    path: Path
+
+    @classmethod
+    def of(cls, out: Path) -> "Unfinished":
+        return cls(out.with_name(f"{out.name}.unfinished"))
+
+    def begin(self, asked: dict[str, Any]) -> int:
+        """The number of the block to go on with, 0 for a new folder.
+
+        Refuses to go on with showers that were asked for in another way.
+        """
+        if not (self.path / ASKED).exists():
+            self.path.mkdir(parents=True, exist_ok=True)
+            (self.path / ASKED).write_text(json.dumps(asked), encoding="utf-8")
+            return 0
+        before = json.loads((self.path / ASKED).read_text(encoding="utf-8"))
+        for name, value in asked.items():
+            if before.get(name) != value:
+                raise DataError(
+                    f"{self.path} holds showers that were asked for with {name} = "
+                    f"{before.get(name)}, and now it is {value}: ask as before to go on with "
+                    "them, or remove the folder."
+                )
+        return self._done()
+
+    def _done(self) -> int:
+        """How many blocks are there whose chains are known too."""
+        try:
+            with np.load(self.path / STATE) as state:
+                return int(state["blocks"])
+        except (OSError, ValueError, KeyError):
+            return 0
+
+    def keep(self, block: int, showers: np.ndarray, chains: Chains | None) -> None:
+        """One block more, and the chains as it leaves them."""
+        np.save(self._block(block), showers)
+        kept: dict[str, Any] = {"blocks": block + 1}
+        if chains is not None:
+            own = chains.mixing
+            kept["states"] = np.asarray(chains.states).astype(np.int8)
+            kept["mixing"] = [own.autocorrelation_time, own.effective_samples, own.r_hat]
+        temporary = self.path / f"new-{STATE}"
+        np.savez(temporary, **kept)
+        temporary.replace(self.path / STATE)
+
+    def chains(self, run: Run, device: Device | None) -> Chains | None:
+        """The chains as the last block has left them."""
+        prior = run.model.prior
+        if not isinstance(prior, MachinePrior):
+            return None
+        with np.load(self.path / STATE) as state:
+            states = jnp.asarray(state["states"], prior.machine.dtype)
+            mixing = Mixing(*(float(value) for value in state["mixing"]))
+        return Chains(prior.machine, states, mixing, device)
+
+    def blocks(self, number: int) -> Iterator[Float[np.ndarray, "block voxels"]]:
+        """All of them, in their order."""
+        for block in range(number):
+            yield np.load(self._block(block))
+
+    def clear(self) -> None:
+        """Nothing is left."""
+        shutil.rmtree(self.path, ignore_errors=True)
+
+    def _block(self, block: int) -> Path:
+        return self.path / f"block-{block:06d}.npy"
+
+
+def generated(
+    run: Run,
+    energies: Float[np.ndarray, " showers"],
+    unfinished: Unfinished,
+    asked: dict[str, Any],
+    *,
+    seed: int = 0,
+    device: Device | None = None,
+) -> Iterator[Float[np.ndarray, "block voxels"]]:
+    """The showers, those first that are there already; every other is kept as it comes."""
+    first = unfinished.begin(asked)
+    yield from unfinished.blocks(first)
+    chains = unfinished.chains(run, device) if first else None
+    rest = generate(run, energies, seed=seed, device=device, chains=chains, first=first)
+    for block, (showers, left) in enumerate(rest, first):
+        unfinished.keep(block, showers, left)
+        yield showers

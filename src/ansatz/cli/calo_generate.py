@@ -1,0 +1,131 @@
+"""`ansatz calo fit` and `ansatz calo generate`: a generator of showers, and showers from it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+import tyro
+
+from ansatz.cli.arguments import Common, parse, say
+from ansatz.cli.output import print_json, watched
+from ansatz.protocol.errors import OptionError
+
+RECIPE = "calo-qvae"
+
+Sampler = Literal["own", "annealer", "dwave"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Generate(Common):
+    """Generate showers at given energies from a run of `ansatz calo fit`.
+
+    What was made before a run was stopped is kept in a folder beside the file, and the same
+    command goes on with it.
+    """
+
+    run: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
+    """The run's folder."""
+    number: Annotated[int, tyro.conf.arg(aliases=["-n"])] = 1000
+    """How many showers."""
+    energy: str | None = None
+    """Incident energies in MeV, log-uniform in a:b or from a list a,b,c; those of the challenge
+    if not given."""
+    like: Path | None = None
+    """Or a file of showers, for each of which there is to be one of the same energy."""
+    seed: int = 0
+    """Decides every shower."""
+    sampler: Sampler = "own"
+    """What draws the prior's units: our own chains, the simulated annealer of dwave-samplers, or
+    D-Wave's quantum computer, at a temperature that is estimated first."""
+    out: Path = Path("generated.h5")
+    """File to write, HDF5."""
+    force: bool = False
+    """Replace the file if it is there already."""
+
+
+def fit(words: list[str]) -> int:
+    """`ansatz fit calo-qvae`, told by the file of showers what is in it."""
+    from ansatz.calo.geometry import GEOMETRIES, to_xml
+    from ansatz.calo.showers import ShowerFile
+    from ansatz.cli import fit as of_any
+
+    asks = not words or words[0].startswith("-")
+    if asks or any(word in ("-h", "--help") for word in words):
+        return of_any.run(words if any(w.startswith("--resume") for w in words) else [RECIPE, "-h"])
+    file = ShowerFile(words[0])
+    told = ["--events", "showers", "--conditions", "incident_energies"]
+    if not any(word == "--geometry" or word.startswith("--geometry=") for word in words):
+        known = file.geometry.name in GEOMETRIES
+        # A run may be moved away from a binning file, and so holds it.
+        told += ["--geometry", file.geometry.name if known else to_xml(file.geometry)]
+    return of_any.run([RECIPE, words[0], *told, *words[1:]])
+
+
+def generate(words: list[str]) -> int:
+    """Parse, generate, write."""
+    found = parse(Generate, words, "ansatz calo generate")
+    from ansatz.calo.energies import DEFAULTS, energies
+    from ansatz.calo.generate import TOGETHER, check_generator
+    from ansatz.calo.showers import ShowerFile
+    from ansatz.calo.unfinished import Unfinished, generated
+    from ansatz.calo.writing import ShowerWriter
+    from ansatz.runs.load import load
+
+    if found.number < 1:
+        raise OptionError(f"-n must be at least 1; it is {found.number}.")
+    run: Any = load(found.run)
+    check_generator(run)
+    geometry = run.record.recipe.voxels
+    if found.like is not None:
+        if found.energy is not None:
+            raise OptionError("Give --energy or --like, not both.")
+        chosen, drawn = found.like.name, ShowerFile(found.like, geometry).energies
+    else:
+        wanted = energies(found.energy or DEFAULTS[geometry.name])
+        chosen = str(wanted)
+        drawn = wanted.draw(np.random.default_rng(found.seed), found.number)
+    asked = {
+        "run": str(found.run.resolve()),
+        "showers": len(drawn),
+        "energies": chosen,
+        "seed": found.seed,
+        "sampler": found.sampler,
+    }
+    said = {
+        "synthetic": True,
+        "generator": f"ansatz {RECIPE}",
+        "energies_of": chosen,
+        "seed": found.seed,
+    }
+    unfinished = Unfinished.of(found.out)
+    with ShowerWriter(found.out, geometry, said, force=found.force) as writer:
+        device = _device(found.sampler, run, found.seed, quiet=found.quiet)
+        blocks = generated(run, drawn, unfinished, asked, seed=found.seed, device=device)
+        for block, showers in enumerate(
+            watched(blocks, len(drawn), "Generating", quiet=found.quiet)
+        ):
+            writer.append(drawn[block * TOGETHER : block * TOGETHER + len(showers)], showers)
+    unfinished.clear()
+    if found.json:
+        print_json({"out": str(found.out), **asked})
+    elif not found.quiet:
+        say(f"{len(drawn):,} generated showers are in {found.out}.")
+    return 0
+
+
+def _device(name: Sampler, run: Any, seed: int, *, quiet: bool) -> Any:
+    """The sampler of Ocean's that was asked for, at the temperature it works at."""
+    if name == "own":
+        return None
+    import jax
+
+    from ansatz.models.boltzmann.device import named_device
+    from ansatz.models.boltzmann.temperature import calibrated
+
+    device = named_device(name)
+    if name == "dwave" and run.model.asked is not None:
+        device, own = calibrated(jax.random.key(seed), device, run.model.asked)
+        if not quiet:
+            say(f"{device.name} has an inverse temperature of {own.beta:.3g} ± {own.error:.2g}.")
+    return device
