@@ -5,7 +5,7 @@ import sys
 from importlib.metadata import version
 from typing import Any
 
-from vae import Clock
+from clock import Clock
 
 from ansatz.data.options import DataOptions
 from ansatz.models.reduce import AutoencoderRecipe
