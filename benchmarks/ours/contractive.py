@@ -2,29 +2,15 @@
 
 import json
 import sys
-import time
 from importlib.metadata import version
 from typing import Any
+
+from clock import Clock
 
 from ansatz.data.options import DataOptions
 from ansatz.models.reduce import AutoencoderRecipe
 from ansatz.runs.fit import fit
-from ansatz.runs.progress import Watcher
 from ansatz.runs.run import Run
-from ansatz.training import ChunkEnd
-
-
-class Clock(Watcher):
-    """Shows what a user is shown, and notes when epochs end."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.ends: list[float] = []
-
-    def chunk(self, chunk: ChunkEnd) -> None:
-        super().chunk(chunk)
-        if chunk.rows:
-            self.ends.append(time.perf_counter())
 
 
 def learn(work: dict[str, Any]) -> dict[str, float]:

@@ -86,6 +86,11 @@ CASES = {
         "evaluate pca --refine 3",
         ["The recipe 'pca' has no posterior to refine"],
     ),
+    "no labels to tell": ("evaluate plain --classify", ["events.npy", "--classify", "categories"]),
+    "slopes that jump": (
+        "fit autoencoder events.npy --contract 1 --activation relu --out new",
+        ["'relu'", "smooth"],
+    ),
     "no value": (f"{FIT} --latent", ["--latent must be followed by a whole number"]),
     "word for a whole number": (f"{FIT} --latent abc", ["--latent", "whole number", "'abc'"]),
     "number for a whole number": (f"{FIT} --epochs=1.5", ["--epochs", "whole number", "'1.5'"]),

@@ -18,6 +18,8 @@ from ansatz.runs.run import Run
 
 SCALES = 2.0 ** np.arange(-6, 3.5, 0.5)
 PROBES = 50
+SMALL = 2.0**-6
+"""A scale of codes at which next to nothing is left of a penalty on them."""
 
 
 class Fitted(NamedTuple):
@@ -60,6 +62,16 @@ def rescaled(model: Autoencoder, scale: float) -> Autoencoder:
 
     up, bias, down = last(model)
     return eqx.tree_at(last, model, [scale * up, scale * bias, down / scale])
+
+
+def cost(one: Fitted) -> float:
+    """The largest change of any number made again when codes are scaled down."""
+    small = rescaled(one.model, SMALL)
+
+    def again(model: Autoencoder) -> Array:
+        return jax.vmap(lambda x: model.decode(model.encode(x)))(one.learnt.event)
+
+    return float(jnp.abs(again(small) - again(one.model)).max())
 
 
 def probed(one: Fitted) -> np.ndarray:

@@ -193,7 +193,7 @@ def claims(
             expected=0.0,
             source="Σⱼ λⱼ over j > k (Baldi and Hornik, 1989)",
             measured=Measured.over(
-                [run.history[-1]["reconstruction"] / left - 1 for run in (*untied, *tied)]
+                [run.history[-1]["loss"] / left - 1 for run in (*untied, *tied)]
             ),
             tolerance=1e-5,
             why="an angle of 1e-3 costs a part in a million of what eigenvalues differ by, and "
@@ -246,7 +246,7 @@ def learning(untied: tuple[Run, ...], tied: tuple[Run, ...], events: Events) -> 
     curves = []
     for label, runs in (("untied", untied), ("tied", tied)):
         for run in runs:
-            steps, error = run.course("reconstruction")
+            steps, error = run.course("loss")
             above = error / left - 1
             # What is below single precision is noise.
             seen = above > 1e-7

@@ -61,10 +61,12 @@ class Reconstruction(AbstractObjective):
         keys = jax.random.split(key, len(batch.weight))
         errors = jax.vmap(self.error, (None, 0, 0, 0))(model, batch.event, batch.condition, keys)
         loss = batch.mean(errors)
-        metrics = {"reconstruction": loss}
+        metrics: Metrics = {}
         for name, weight, value in self._penalties(model, batch, key_penalties):
-            loss = loss + weight * value
+            # Where nothing is asked for besides, the loss says it all.
+            metrics.setdefault("reconstruction", loss)
             metrics[name] = value
+            loss = loss + weight * value
         return loss, None, metrics | {"loss": loss}
 
     def error(

@@ -162,8 +162,7 @@ class AutoencoderSettings(Optimiser, Recipe):
     def _warn(self, spec: Spec) -> None:
         """What learns nothing of use, though nothing forbids it."""
         held = (self.noise, self.mask, self.contract, self.sparsity)
-        # The default is nobody's choice.
-        if self.latent >= spec.size and self.latent != type(self).latent and not any(held):
+        if self.latent >= spec.size and not any(held):
             warnings.warn(
                 f"A code of {self.latent} numbers holds an event of {spec.size} as it is, and "
                 "nothing needs to be learnt: give --noise, --contract or --sparsity, or a smaller "
