@@ -15,6 +15,7 @@ from ansatz.evaluate.importance import (
     independence_metropolis,
     log_normaliser,
     mode_weights,
+    resample,
 )
 from ansatz.models.flow import FlowRecipe
 from ansatz.models.flow.energy import ReverseKL
@@ -125,6 +126,15 @@ def test_of_a_mode_that_is_never_visited_nothing_is_known():
     assert effective_fraction(log_w).value == pytest.approx(1)
     there = np.concatenate([np.zeros(50), np.full(50, 30.0)])
     assert effective_fraction_on_reference(there).value < 1e-10
+
+
+def test_resampling_takes_each_as_often_as_its_weight():
+    log_w = np.random.default_rng(0).normal(0, 2, 50)
+    share = 50 * np.exp(log_w) / np.exp(log_w).sum()
+    counts = np.array([np.bincount(resample(log_w, seed), minlength=50) for seed in range(400)])
+    assert np.all((counts >= np.floor(share)) & (counts <= np.ceil(share)))
+    # Rounded up as often as the rest says: 400 repetitions of a variance of a quarter at most.
+    assert np.abs(counts.mean(0) - share).max() < 4 * 0.5 / 20
 
 
 def test_single_numbers_are_learnt_with_noise_beside_them():

@@ -19,11 +19,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
-from scipy.special import logsumexp
 
 from ansatz.distributions import AbstractDistribution
 from ansatz.evaluate.estimate import Estimate
-from ansatz.evaluate.importance import log_normaliser
+from ansatz.evaluate.importance import log_normaliser, resample
 from ansatz.protocol.errors import OptionError
 from ansatz.protocol.keys import Stream, stream
 
@@ -84,7 +83,7 @@ def anneal(
     found = _walk(energy, start, _begin(start, pilot, PILOTS), pilot, path, None, leaps)
     ends = _walk(energy, start, begun, main, path, found.lengths, leaps)
     log_weights = np.asarray(ends.log_weights, np.float64)
-    drawn = ends.x[_drawn(log_weights, seed)]
+    drawn = ends.x[resample(log_weights, seed)]
     length = jnp.broadcast_to(found.lengths[-1:], (more,))
     moved = _walk(energy, start, drawn, last, jnp.ones(more + 1), length, leaps)
     return Annealed(np.asarray(moved.x), log_weights, float(jnp.mean(moved.shares)))
@@ -176,11 +175,3 @@ def _begin(start: AbstractDistribution, key: PRNGKeyArray, chains: int) -> Array
     """Draws of r; the key is folded, for the steps fold it too, with other numbers."""
     keys = jax.random.split(jax.random.fold_in(key, 2**31 - 1), chains)
     return eqx.filter_jit(lambda start, keys: jax.vmap(start.sample)(keys))(start, keys)
-
-
-def _drawn(log_weights: Float[np.ndarray, " chain"], seed: int) -> np.ndarray:
-    """As many places as there are weights, each in proportion to its own, evenly spaced."""
-    n = len(log_weights)
-    share = np.cumsum(np.exp(log_weights - logsumexp(log_weights)))
-    offset = np.random.Generator(np.random.Philox(seed)).random()
-    return np.minimum(np.searchsorted(share, (np.arange(n) + offset) / n), n - 1)

@@ -69,6 +69,17 @@ def mode_weights(log_weights: np.ndarray, modes: np.ndarray, count: int) -> list
     return found
 
 
+def resample(log_weights: np.ndarray, seed: int = 0) -> np.ndarray:
+    """Places of n samples of p among n of q, each as often as n w / Σw says, rounded either way.
+
+    They are drawn at even distances along the sum of the weights, from one random offset.
+    """
+    n = len(log_weights)
+    offset = np.random.Generator(np.random.Philox(seed)).random()
+    along = np.cumsum(_relative(log_weights))
+    return np.minimum(np.searchsorted(along, np.arange(n) + offset), n - 1)
+
+
 def independence_metropolis(log_weights: np.ndarray, seed: int = 0) -> tuple[np.ndarray, float]:
     """Samples of p from samples of q in their order, and how many were accepted.
 

@@ -66,7 +66,7 @@ class Size(NamedTuple):
     rungs: int
 
 
-QUICK = Size({WELL: 400, GAS: 700, FIELD: 700, BLIND: 300}, 64, 20_000, 4000, 300)
+QUICK = Size({WELL: 400, GAS: 500, FIELD: 700, BLIND: 300}, 64, 20_000, 4000, 300)
 FULL = Size({WELL: 1000, GAS: 2000, FIELD: 2500, BLIND: 300}, 128, 100_000, 6000, 600)
 HOTTEST = 4.0
 
@@ -180,17 +180,12 @@ def well_claim(name: str, measured: Measured, p: float) -> Claim:
 
 def effective_claim(one: Learnt) -> Claim:
     """That samples of p know of no mode that the flow's own draws do not."""
-    own, other = one.own, one.on_reference
-    ratio = other.value / own.value
-    error = ratio * float(np.hypot(own.error / own.value, other.error / other.value))
     return Claim(
         name=f"{one.name}, effective samples",
-        sentence=f"{one.name}: {own.value:.1%} of draws are effective by the flow's own, and "
-        f"{other.value:.1%} by {len(one.reference):,} samples of p: what the second is of the "
-        "first.",
+        sentence=f"{shares(one)}: what the second is of the first.",
         expected=0.1,
         source="both are (E_q w)² / E_q w²; the second sees tails that the first has not reached",
-        measured=Measured(ratio, error),
+        measured=ratio(one),
         tolerance=0.0,
         why="tails cost a factor, and a mode that is missed leaves next to nothing, as below",
         side="at least",
@@ -199,18 +194,32 @@ def effective_claim(one: Learnt) -> Claim:
 
 def blind_claim(one: Learnt) -> Claim:
     """That the flow's own draws do not see what they miss."""
-    own, other = one.own, one.on_reference
     return Claim(
         name="a missed well",
-        sentence=f"A flow that begins in one well, and can hold no more, finds {own.value:.0%} of "
-        f"its own draws effective; by samples of p it is {other.value:.1g}. The difference.",
-        expected=0.5,
+        sentence=f"A flow begins in one well, and can hold no more. {shares(one).capitalize()}: "
+        "what the second is of the first.",
+        expected=0.001,
         source="a well that is never visited has no weight among the flow's own draws",
-        measured=Measured(own.value - other.value, float(np.hypot(own.error, other.error))),
+        measured=ratio(one),
         tolerance=0.0,
-        why="more than a half of all draws must be out",
-        side="at least",
+        why="a thousandth is next to nothing",
+        side="at most",
     )
+
+
+def shares(one: Learnt) -> str:
+    """Both kinds of effective samples in words."""
+    return (
+        f"{one.name}: {one.own.value:.1%} of draws are effective by the flow's own, and "
+        f"{100 * one.on_reference.value:.3g}% by {len(one.reference):,} samples of p"
+    )
+
+
+def ratio(one: Learnt) -> Measured:
+    """Effective samples by samples of p, as a share of those by the flow's own draws."""
+    own, other = one.own, one.on_reference
+    value = other.value / own.value
+    return Measured(value, float(np.hypot(own.error * value, other.error) / own.value))
 
 
 def densities(found: dict[str, Learnt]) -> Histograms:

@@ -151,7 +151,7 @@ def spectra(samples: Fields) -> Curves:
         name="spectrum",
         title="The power spectrum",
         caption="The mean of |φ_k|² over samples of the flow against k̂², and that of the field; "
-        "below, the ratio of the two.",
+        "beside it the ratio of the two.",
         panels=(
             Panel("power", (Curve("flow", at, flow), Curve("exact", at, exact)), log=True),
             Panel("ratio", (Curve("flow", at, flow / exact), Curve("exact", at, exact / exact))),

@@ -41,10 +41,10 @@ class RBMPriorStudy(Study):
     (Rolfe, 2017; Khoshaman et al., 2018). Whether the machine has learnt the codes, a classifier
     says that is to tell codes of events from its samples. The full study fits MNIST where it
     finds ../shared/data/mnist, pixels binarised afresh, with two halves of 64 bits and 128 hidden
-    units that are coupled to both: without these a machine cannot hold the codes, however long it
-    learns. Without MNIST, and with --quick, the events are the small digits of scikit-learn as they
-    are, in greys, with halves of 12 bits and 8 hidden units, log Z is exact, and the claims are
-    those of order: that the machine is better, and told apart less than coins are.
+    units that are coupled to both. Without it, and with --quick, the events are the small digits of
+    scikit-learn as they are, in greys, with halves of 12 bits and 8 hidden units, log Z is exact,
+    and the claims are those of order: that the machine is better, and told apart less than coins
+    are.
     """
 
     name: ClassVar[str] = "rbm-prior"

@@ -12,8 +12,9 @@ from jaxtyping import PRNGKeyArray
 from ansatz.models.gan.collapse import collapses
 from ansatz.models.gan.figures import figures
 from ansatz.models.gan.judge import AgainstEvents
+from ansatz.models.gan.losses import Loss
 from ansatz.models.gan.model import GAN
-from ansatz.models.gan.objective import TwoPlayers
+from ansatz.models.gan.objective import Constraint, TwoPlayers
 from ansatz.models.gan.settings import PLAYERS, GANSettings
 from ansatz.nets import MLP, ConvDecoder, ConvEncoder, OwnNet, ResidualMLP, check_output
 from ansatz.protocol.errors import OptionError
@@ -24,14 +25,14 @@ from ansatz.protocol.source import Batch
 from ansatz.protocol.subject import Subject
 from ansatz.protocol.update import AbstractUpdate
 
-CONSTRAINTS = {
+CONSTRAINTS: dict[Loss, Constraint] = {
     "minimax": "none",
     "non-saturating": "zero-centred",
     "wasserstein": "gradient-penalty",
     "hinge": "spectral",
 }
 """What 'auto' is for each loss."""
-PENALTIES = {"gradient-penalty": 10.0, "zero-centred": 0.1}
+PENALTIES: dict[Constraint, float] = {"gradient-penalty": 10.0, "zero-centred": 0.1}
 """Weights of those that are penalties."""
 
 
@@ -68,7 +69,7 @@ class GANRecipe(GANSettings):
         output = self.output
         if output == "auto":
             output = "unit" if image and unit else "real"
-        constraint = CONSTRAINTS[self.loss] if self.constraint == "auto" else self.constraint
+        constraint = self._constraint
         penalty = PENALTIES.get(constraint) if self.penalty is None else self.penalty
         if penalty is not None and constraint not in PENALTIES:
             raise OptionError(
@@ -80,7 +81,7 @@ class GANRecipe(GANSettings):
             self,
             preprocess=preprocess,
             output=output,
-            constraint=constraint,  # type: ignore[arg-type]
+            constraint=constraint,
             penalty=penalty,
             discriminator_steps=steps,
         )
@@ -99,7 +100,7 @@ class GANRecipe(GANSettings):
             shape=spec.shape,
             latent=self.latent,
             output="unit" if self.output == "unit" else "real",
-            spectral=self.constraint == "spectral",
+            spectral=self._constraint == "spectral",
             dtype=self.dtype,
         )
 
@@ -117,12 +118,7 @@ class GANRecipe(GANSettings):
     def update(self, spec: Spec) -> AbstractUpdate:
         steps = self.discriminator_steps
         optimisers = self.optimisers()
-        objective = TwoPlayers(
-            self.loss,
-            self.constraint,  # type: ignore[arg-type]
-            self.penalty or 0.0,
-            steps,
-        )
+        objective = TwoPlayers(self.loss, self._constraint, self.penalty or 0.0, steps)
         return gradient(
             objective,
             (
@@ -139,6 +135,10 @@ class GANRecipe(GANSettings):
 
     def figures(self, model: GAN, subject: Subject) -> tuple[Figure, ...]:
         return figures(model, subject)
+
+    @property
+    def _constraint(self) -> Constraint:
+        return CONSTRAINTS[self.loss] if self.constraint == "auto" else self.constraint
 
     def _net(self, part: str, spec: Spec, key: PRNGKeyArray) -> eqx.Module:
         """A net of the settings' own kind."""
