@@ -140,8 +140,8 @@ def figures(
             title="The loss, as codes are scaled",
             caption="Codes of the deep autoencoders multiplied by a scale, and the first matrix of "
             "the decoder divided by it, which leaves every reconstruction as it is. The loss of "
-            "the one contracted on its encoder alone falls without end; that of the other is least "
-            "where learning has left it, at one.",
+            "the one contracted on its encoder alone falls to the error as codes shrink; that of "
+            "the other is least where learning has left it, at one.",
             panels=(Panel("loss", tuple(curves), log=True),),
             x_label="log2 of the scale",
             mark=0.0,
