@@ -30,9 +30,20 @@ MOST_MAPS = 20_000
 """Of the 65 530 that Linux gives a process; beyond them compiling ends in a segmentation fault."""
 
 
+def _let_go():
+    if MAPS.exists() and MAPS.read_bytes().count(b"\n") > MOST_MAPS:
+        jax.clear_caches()
+
+
 @pytest.fixture(autouse=True, scope="module")
 def _compiled_programs_are_let_go():
     """Each takes some ten maps of memory, and a whole suite has thousands of them."""
     yield
-    if MAPS.exists() and MAPS.read_bytes().count(b"\n") > MOST_MAPS:
-        jax.clear_caches()
+    _let_go()
+
+
+@pytest.fixture
+def many_programs():
+    """For a test that compiles as much as other modules do."""
+    yield
+    _let_go()

@@ -150,6 +150,7 @@ def _install(folder, monkeypatch):
 # Nor has anyone patience for a fit to come near all events.
 @pytest.mark.filterwarnings("ignore:.*have none near:UserWarning")
 @pytest.mark.slow
+@pytest.mark.usefixtures("many_programs")
 @pytest.mark.parametrize("page", PAGES)
 def test_every_block_does_what_the_page_says(page, reader):
     for script in READY.get(page, []):

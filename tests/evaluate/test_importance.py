@@ -29,11 +29,11 @@ def test_of_two_gaussians_everything_is_known():
     assert abs(value - 2) < 3 * error
     # Var w / (E w)² = e^(s²) − 1.
     np.testing.assert_allclose(error, np.sqrt(np.expm1(SHIFT**2) / N), rtol=0.05)
-    np.testing.assert_allclose(effective_fraction(log_w), np.exp(-(SHIFT**2)), rtol=0.03)
+    np.testing.assert_allclose(effective_fraction(log_w).value, np.exp(-(SHIFT**2)), rtol=0.03)
     np.testing.assert_allclose(free_energy(log_w, 0.5), (-value / 2, error / 2))
     _, of_p = weighed(generator, lambda g: g.normal(SHIFT, 1, N))
     np.testing.assert_allclose(
-        effective_fraction_on_reference(of_p), np.exp(-(SHIFT**2)), rtol=0.03
+        effective_fraction_on_reference(of_p).value, np.exp(-(SHIFT**2)), rtol=0.03
     )
 
 
@@ -70,5 +70,5 @@ def test_a_mode_that_is_missed_shows_on_reference_samples_alone():
 
     of_q = generator.normal(5, 1, 2000)
     of_p = of_q * generator.choice([-1, 1], 2000)
-    assert effective_fraction(log_w(of_q)) > 0.99
-    assert effective_fraction_on_reference(log_w(of_p)) < 1e-6
+    assert effective_fraction(log_w(of_q)).value > 0.99
+    assert effective_fraction_on_reference(log_w(of_p)).value < 1e-6
