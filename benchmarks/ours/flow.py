@@ -4,7 +4,6 @@ import json
 import sys
 import tempfile
 import time
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +11,9 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from vae import Clock
+from clock import learnt, say
 
-from ansatz.data.options import DataOptions
 from ansatz.models.flow import FlowRecipe
-from ansatz.runs.fit import fit
-from ansatz.runs.run import Run
 
 
 def rate(function: Any, n: int, seconds: float) -> float:
@@ -33,14 +29,10 @@ def rate(function: Any, n: int, seconds: float) -> float:
 def learn(work: dict[str, Any]) -> dict[str, float]:
     """One fit, timed from the end of the first epoch on, and what the model does in use."""
     recipe = FlowRecipe(**work["settings"], epochs=work["epochs"], validation=0.0, test=0.0)
-    clock = Clock()
     with tempfile.TemporaryDirectory() as folder:
-        run = fit(recipe, work["data"], DataOptions(), out=Path(folder) / "run", watcher=clock)
-        if not isinstance(run, Run):
-            raise ValueError("One model was to be learnt, not several.")
-    ends = clock.ends
+        run, clock = learnt(recipe, work["data"], out=Path(folder) / "run")
     found = {
-        "rate": run.record.spec.events * (len(ends) - 1) / (ends[-1] - ends[0]),
+        "rate": clock.per_second(run.record.spec.events),
         "loss": run.history[-1]["loss"],
         "parameters": sum(
             leaf.size for leaf in jax.tree.leaves(eqx.filter(run.model, eqx.is_inexact_array))
@@ -61,9 +53,7 @@ def learn(work: dict[str, Any]) -> dict[str, float]:
 
 
 def main() -> None:
-    found = learn(json.loads(sys.argv[1]))
-    versions = {name: version(name) for name in ("jaxlib", "equinox", "optax", "numpy")}
-    print(json.dumps({**found, "versions": versions}))
+    say(learn(json.loads(sys.argv[1])))
 
 
 if __name__ == "__main__":

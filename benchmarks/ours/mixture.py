@@ -2,18 +2,14 @@
 
 import json
 import sys
-from importlib.metadata import version
 from typing import Any
 
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
-from clock import Clock
+from clock import learnt, say
 
-from ansatz.data.options import DataOptions
 from ansatz.models.mixture import Mixture, MixtureRecipe
-from ansatz.runs.fit import fit
-from ansatz.runs.run import Run
 
 
 class Started(MixtureRecipe):
@@ -34,11 +30,7 @@ for work in json.loads(sys.argv[1])["fits"]:
         test=0.0,
         dtype=work["dtype"],
     )
-    clock = Clock()
-    run = fit(recipe, work["data"], DataOptions(), watcher=clock)
-    if not isinstance(run, Run):
-        raise ValueError("One model was to be learnt, not several.")
+    run, clock = learnt(recipe, work["data"])
     seconds = 1 / clock.per_second(1)
     fits.append({"seconds": seconds, "log_prob": run.history[-1]["log_prob"]})
-versions = {name: version(name) for name in ("jaxlib", "equinox", "numpy")}
-print(json.dumps({"fits": fits, "versions": versions}))
+say({"fits": fits})

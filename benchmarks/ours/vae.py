@@ -4,18 +4,15 @@ import json
 import resource
 import sys
 import tempfile
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import equinox as eqx
 import jax
-from clock import Clock
+from clock import learnt, say
 
 from ansatz.data.options import DataOptions
 from ansatz.models.vae import VAERecipe
-from ansatz.runs.fit import fit
-from ansatz.runs.run import Run
 
 
 def learn(work: dict[str, Any], folder: Path) -> dict[str, float]:
@@ -35,13 +32,10 @@ def learn(work: dict[str, Any], folder: Path) -> dict[str, float]:
         test=0.0,
     )
     options = DataOptions(buffer=work.get("buffer", DataOptions.buffer))
-    clock = Clock()
     out = folder / "run" if work.get("keeps") else None
-    run = fit(recipe, work["data"], options, out=out, watcher=clock)
-    if not isinstance(run, Run):
-        raise ValueError("One model was to be learnt, not several.")
-    learnt = (run.model.encoder, run.model.decoder)
-    parameters = jax.tree.leaves(eqx.filter(learnt, eqx.is_inexact_array))
+    run, clock = learnt(recipe, work["data"], options, out=out)
+    nets = (run.model.encoder, run.model.decoder)
+    parameters = jax.tree.leaves(eqx.filter(nets, eqx.is_inexact_array))
     return {
         "rate": clock.per_second(run.record.spec.events),
         "loss": run.history[-1]["loss"],
@@ -55,8 +49,7 @@ def main() -> None:
     # Linux counts in KiB, macOS in bytes.
     unit = 1 if sys.platform == "darwin" else 1024
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
-    versions = {name: version(name) for name in ("jaxlib", "equinox", "optax", "numpy")}
-    print(json.dumps({**fit, "peak": peak, "versions": versions}))
+    say({**fit, "peak": peak})
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from scipy import stats
 
 import ansatz
 from ansatz.data.dataset import Dataset
-from ansatz.evaluate import samples
+from ansatz.evaluate import told_apart
 from ansatz.evaluate.judge import judge
 from ansatz.models.gan import GANRecipe
 from ansatz.models.gan.collapse import collapses
@@ -74,7 +74,7 @@ def test_it_is_judged_by_its_samples(fitted, conditional, monkeypatch):
     for name in ("precision", "recall", "coverage"):
         assert 0.3 < found[name].value <= 1
     few = {"hidden": (4,), "epochs": 1, "batch": 32, "rate": 1e-3}
-    monkeypatch.setattr(samples, "SMALL", few)
+    monkeypatch.setattr(told_apart, "SMALL", few)
     test = judge(run, dataset, samples=1, two_sample=True)[-1]
     assert test.name == "two-sample test"
     assert 0 <= test.value <= 1

@@ -11,6 +11,7 @@ import pytest
 
 import ansatz
 from ansatz.evaluate import codes as of_codes
+from ansatz.evaluate import told_apart
 from ansatz.evaluate.judge import judge
 from ansatz.models.boltzmann import BoltzmannMachine, named
 from ansatz.models.boltzmann.device import Device
@@ -414,7 +415,7 @@ def test_coins_are_the_twin_with_an_exact_bound(events):
 
 def test_a_classifier_tells_codes_from_those_of_the_prior(events, monkeypatch):
     """Codes of nets that say nothing are coins; as biased as the prior's, or far from them."""
-    monkeypatch.setattr(of_codes, "SMALL", {**of_codes.SMALL, "epochs": 3})
+    monkeypatch.setattr(told_apart, "SMALL", {**told_apart.SMALL, "epochs": 3})
     run = ansatz.fit("qvae", events[0], epochs=1, prior="bernoulli", **TINY)
 
     def with_bias(bias):

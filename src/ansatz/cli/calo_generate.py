@@ -2,18 +2,17 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import numpy as np
 import tyro
 
 from ansatz.cli.arguments import Common, parse, say
 from ansatz.cli.output import print_json, watched
+from ansatz.cli.sampler import Sampler, device_of
 from ansatz.protocol.errors import OptionError
 
 RECIPE = "calo-qvae"
-
-Sampler = Literal["own", "annealer", "dwave"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,7 +99,7 @@ def generate(words: list[str]) -> int:
     }
     unfinished = Unfinished.of(found.out)
     with ShowerWriter(found.out, geometry, said, force=found.force) as writer:
-        device = _device(found.sampler, run, found.seed, quiet=found.quiet)
+        device = device_of(found.sampler, run, found.seed, quiet=found.quiet)
         blocks = generated(run, drawn, unfinished, asked, seed=found.seed, device=device)
         for block, showers in enumerate(
             watched(blocks, len(drawn), "Generating", quiet=found.quiet)
@@ -112,20 +111,3 @@ def generate(words: list[str]) -> int:
     elif not found.quiet:
         say(f"{len(drawn):,} generated showers are in {found.out}.")
     return 0
-
-
-def _device(name: Sampler, run: Any, seed: int, *, quiet: bool) -> Any:
-    """The sampler of Ocean's that was asked for, at the temperature it works at."""
-    if name == "own":
-        return None
-    import jax
-
-    from ansatz.models.boltzmann.device import named_device
-    from ansatz.models.boltzmann.temperature import calibrated
-
-    device = named_device(name)
-    if name == "dwave" and run.model.asked is not None:
-        device, own = calibrated(jax.random.key(seed), device, run.model.asked)
-        if not quiet:
-            say(f"{device.name} has an inverse temperature of {own.beta:.3g} ± {own.error:.2g}.")
-    return device

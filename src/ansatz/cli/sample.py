@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated
 
 import numpy as np
 import tyro
 
 from ansatz.cli.arguments import Output, RunPath, parse, say
 from ansatz.cli.output import print_json, write_batches
+from ansatz.cli.sampler import Sampler, device_of
 from ansatz.protocol.errors import OptionError
 
 
@@ -26,7 +27,7 @@ class Sample(Output):
     """A file with a row of conditions for each event."""
     mean: bool = False
     """Give what the decoder expects for a random code, in place of a draw from it."""
-    sampler: Literal["own", "annealer", "dwave"] = "own"
+    sampler: Sampler = "own"
     """What draws the units of a Boltzmann machine: our own chains, the simulated annealer of
     dwave-samplers, or D-Wave's quantum computer, at a temperature that is estimated first."""
 
@@ -38,8 +39,9 @@ def run(words: list[str]) -> int:
     from ansatz.runs.load import load
 
     fitted = load(found.run)
-    if found.sampler != "own":
-        fitted = _drawn_by(found.sampler, fitted, found.seed, quiet=found.quiet)
+    device = device_of(found.sampler, fitted, found.seed, quiet=found.quiet)
+    if device is not None:
+        fitted = fitted.drawn_by(device)
     number = found.number
     condition: np.ndarray | tuple[str, ...] | None = found.condition or None
     if found.condition_file is not None:
@@ -62,19 +64,3 @@ def run(words: list[str]) -> int:
     elif not found.quiet:
         say(f"{number:,} events are in {out}.")
     return 0
-
-
-def _drawn_by(name: Literal["annealer", "dwave"], fitted: Any, seed: int, *, quiet: bool) -> Any:
-    """The run with its events drawn by a sampler of Ocean's."""
-    import jax
-
-    from ansatz.models.boltzmann.device import named_device
-    from ansatz.models.boltzmann.temperature import calibrated
-
-    device = named_device(name)
-    asked = getattr(fitted.model, "asked", None)
-    if name == "dwave" and asked is not None:
-        device, own = calibrated(jax.random.key(seed), device, asked)
-        if not quiet:
-            say(f"{device.name} has an inverse temperature of {own.beta:.3g} ± {own.error:.2g}.")
-    return fitted.drawn_by(device)

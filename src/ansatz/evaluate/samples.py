@@ -6,16 +6,13 @@ import numpy as np
 from ansatz.data.dataset import Dataset
 from ansatz.evaluate.estimate import Estimate
 from ansatz.evaluate.neighbours import coverage_by_chance, neighbourhoods
-from ansatz.evaluate.two_sample import SMALL, TwoSample, classifier_test
+from ansatz.evaluate.told_apart import area, small_test, some
 from ansatz.evaluate.watch import Watch, unseen
 from ansatz.protocol.keys import Stream, stream
 from ansatz.protocol.measure import Measure
 from ansatz.runs.conditions import rows_of
 from ansatz.runs.pipeline import batch_of
 from ansatz.runs.run import Run
-
-MOST = 10_000
-"""Events that are compared with as many samples."""
 
 
 def sample_measures(
@@ -37,39 +34,16 @@ def sample_measures(
     return [Measure(name, *values[name], "", what) for name, what in said.items()]
 
 
-def sample_test(
-    run: Run, dataset: Dataset, *, seed: int, watch: Watch = unseen
-) -> tuple[TwoSample, int]:
-    """Whether a classifier tells events from samples, and how many of either kind there were."""
-    events, samples = drawn_beside(run, dataset, seed)
-    found = classifier_test(
-        events.astype(np.float32),
-        samples.astype(np.float32),
-        seed=seed,
-        watch=watch,
-        **SMALL,
-    )
-    return found, len(events)
-
-
 def sample_measure(run: Run, dataset: Dataset, *, seed: int, watch: Watch = unseen) -> Measure:
-    """The area under the ROC curve of the test, as a measure of the run."""
-    found, number = sample_test(run, dataset, seed=seed, watch=watch)
-    return Measure(
-        "two-sample test",
-        found.auc.value,
-        found.auc.error,
-        "AUC",
-        f"of a classifier of events against samples, {number:,} of either: 0.5 where it cannot "
-        "tell them apart, 1 where it always can",
-    )
+    """How well a classifier tells events from samples: the area under its ROC curve."""
+    events, samples = drawn_beside(run, dataset, seed)
+    found = small_test(events, samples, seed=seed, watch=watch)
+    return area("two-sample test", "events against samples", found)
 
 
 def drawn_beside(run: Run, dataset: Dataset, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Events and samples as the model takes them, each with its condition behind it."""
-    generator = np.random.Generator(np.random.Philox(seed))
-    chosen = generator.choice(len(dataset), min(MOST, len(dataset)), replace=False)
-    dataset = dataset.take(chosen)
+    dataset = some(dataset, seed)
     rows = rows_of(dataset, run.record.condition_columns)
     drawn = run.sample(len(dataset), condition=rows, seed=seed)
     # Of another seed, so that no noise of the preprocessing is the same.

@@ -31,8 +31,6 @@ Events: TypeAlias = np.ndarray | csr_array
 """(events, numbers), perhaps with the zeros left out."""
 
 HIDDEN, RATE, BATCH, EPOCHS = (2048, 2048, 2048), 2e-4, 1000, 50
-SMALL: dict[str, Any] = {"hidden": (256, 256), "epochs": 30, "batch": 200, "rate": 1e-3}
-"""What does for some ten thousand events of a few numbers each."""
 TRAIN, VALIDATION = 0.6, 0.2
 """Shares of the events; the rest is for the test."""
 NEVER = 1e-6

@@ -51,6 +51,13 @@ class Group:
         return within & ((step - self.first) % self.every == 0)
 
 
+def held(model: Any) -> Any:
+    """A model, or a part of one, whose parameters stand still: no gradient passes into them."""
+    return jax.tree.map(
+        lambda leaf: jax.lax.stop_gradient(leaf) if eqx.is_inexact_array(leaf) else leaf, model
+    )
+
+
 class GradientState(eqx.Module):
     """The model, the memory of each group's optimiser, the carry, and averaged parameters."""
 

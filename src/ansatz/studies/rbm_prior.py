@@ -99,7 +99,7 @@ def fit(prior: str, context: Context, mnist: bool) -> Fitted:
     watched = context.watch(batches, len(held_out), f"Scoring with {PRIORS[prior]}")
     # Of few digits all are needed to train a classifier.
     tested = held_out if mnist else run.read(data)
-    found, _ = code_test(run, tested, seed=context.seed, watch=context.watch)
+    found = code_test(run, tested, seed=context.seed, watch=context.watch)
     return Fitted(run, np.concatenate(list(watched)), found.auc)
 
 

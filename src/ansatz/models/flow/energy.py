@@ -10,6 +10,7 @@ from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 from ansatz.distributions import Normal, Transformed
 from ansatz.models.flow.extended import Extended
 from ansatz.models.flow.model import Flow
+from ansatz.protocol.gradient import held
 from ansatz.protocol.source import Batch
 from ansatz.protocol.update import AbstractObjective, Metrics, Step
 
@@ -52,7 +53,7 @@ class ReverseKL(AbstractObjective):
             q = _whole(model)
             x, log_q = q.sample_and_log_prob(key)
             if self.path:
-                log_q = _whole(_held(model)).log_prob(x)
+                log_q = _whole(held(model)).log_prob(x)
             if not model.extended:
                 return self.energy(x), log_q
             noise = Normal(jnp.zeros_like(x[1:]), jnp.ones_like(x[1:])).log_prob(x[1:])
@@ -67,9 +68,3 @@ def _whole(model: Flow) -> Transformed:
     """q, of an extended flow with its noise."""
     q = model()
     return q.pair if isinstance(q, Extended) else q
-
-
-def _held(model: Flow) -> Flow:
-    """The flow with parameters that stand still."""
-    arrays, rest = eqx.partition(model, eqx.is_inexact_array)
-    return eqx.combine(jax.lax.stop_gradient(arrays), rest)

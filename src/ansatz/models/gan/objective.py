@@ -9,8 +9,9 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from ansatz.models.gan.losses import LOSSES, Loss
 from ansatz.models.gan.model import GAN
-from ansatz.models.gan.spectral import Directions, first_directions, followed, held
+from ansatz.models.gan.spectral import Directions, first_directions, followed
 from ansatz.protocol.capabilities import Condition, Scalar
+from ansatz.protocol.gradient import held
 from ansatz.protocol.source import Batch
 from ansatz.protocol.update import AbstractObjective, Metrics, Step
 

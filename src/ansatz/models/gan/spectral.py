@@ -11,6 +11,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from ansatz.protocol.gradient import held
+
 Directions = tuple[Float[Array, " _"], ...]
 """For every matrix a guess at the left singular vector of its largest singular value."""
 
@@ -52,15 +54,6 @@ def followed(net: Any, directions: Directions) -> tuple[Any, Directions]:
 def exactly(net: Any) -> Any:
     """The net normalised by singular values from a decomposition, to be used after learning."""
     return _divided(net, lambda w: jnp.linalg.norm(w, 2))
-
-
-def held(net: Any) -> Any:
-    """The net as it is, which no gradient reaches."""
-
-    def one(leaf: Any) -> Any:
-        return jax.lax.stop_gradient(leaf) if eqx.is_inexact_array(leaf) else leaf
-
-    return jax.tree.map(one, net)
 
 
 def _divided(net: Any, largest: Callable[[Array], Array]) -> Any:

@@ -20,6 +20,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from ansatz.distributions import AbstractDistribution, Bernoulli, Transformed
 from ansatz.models.vae.cascade import AbstractCascade
+from ansatz.protocol.gradient import held
 
 AT_ONCE = 100
 """Codes of an event that are in memory together."""
@@ -51,13 +52,6 @@ def straight(q: AbstractDistribution, key: PRNGKeyArray, temperature: Temperatur
     """Zeros and ones that claim to move as the relaxed code does (Bengio et al., 2013)."""
     soft = relaxed(q, key, temperature)
     return soft + jax.lax.stop_gradient(jnp.round(soft) - soft)
-
-
-def held(q: Any) -> Any:
-    """q with parameters that stand still."""
-    return jax.tree.map(
-        lambda leaf: jax.lax.stop_gradient(leaf) if eqx.is_inexact_array(leaf) else leaf, q
-    )
 
 
 def nothing(s: Weights, bound: Float[Array, " groups"], mean: Array | None) -> Weights:

@@ -13,10 +13,10 @@ from ansatz.models.boltzmann.exact import log_z_enumerated
 from ansatz.models.boltzmann.objective import Carry as Learnt
 from ansatz.models.boltzmann.objective import NegativeLogLikelihood
 from ansatz.models.boltzmann.phases import Chains, free_energies
-from ansatz.models.vae.estimator import held
 from ansatz.models.vae.model import VAE
 from ansatz.models.vae.objective import NegativeBound, RunningMean
 from ansatz.protocol.capabilities import Condition, Event, Scalar
+from ansatz.protocol.gradient import held
 from ansatz.protocol.source import Batch
 from ansatz.protocol.update import AbstractObjective, Metrics, Score, Step
 
