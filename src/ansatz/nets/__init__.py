@@ -8,6 +8,7 @@ from ansatz.nets.masked import MaskedMLP
 from ansatz.nets.mlp import MLP
 from ansatz.nets.nonlinear import ACTIVATIONS, PIECEWISE_LINEAR
 from ansatz.nets.own import OwnNet, check_output
+from ansatz.nets.pair import making_net, reading_net
 from ansatz.nets.residual import ResidualMLP
 
 __all__ = [
@@ -23,4 +24,6 @@ __all__ = [
     "OwnNet",
     "ResidualMLP",
     "check_output",
+    "making_net",
+    "reading_net",
 ]

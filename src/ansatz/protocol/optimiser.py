@@ -1,7 +1,7 @@
 """The settings of an optimiser, and the transformation of gradients they stand for."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import ClassVar, Literal
 
 import jax.numpy as jnp
@@ -65,6 +65,10 @@ class Optimiser(Settings):
                 f"weight_decay acts with adamw and lion, not with {self.optimiser}. "
                 "Use l2 for a penalty in the loss."
             )
+
+    def alone(self) -> "Optimiser":
+        """The optimiser by itself, of a recipe that has its settings among others."""
+        return Optimiser(**{field.name: getattr(self, field.name) for field in fields(Optimiser)})
 
     def direction(self) -> optax.GradientTransformation:
         """The transformation from gradients to steps of unit learning rate, uphill."""

@@ -1,7 +1,7 @@
 """The settings of a deep belief network."""
 
 import itertools
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import equinox as eqx
@@ -18,7 +18,6 @@ from ansatz.models.boltzmann.restricted import RestrictedMachine
 from ansatz.protocol.errors import OptionError
 from ansatz.protocol.figures import Figure
 from ansatz.protocol.gradient import gradient
-from ansatz.protocol.optimiser import Optimiser
 from ansatz.protocol.recipe import Spec
 from ansatz.protocol.source import Batch
 from ansatz.protocol.subject import Subject
@@ -78,8 +77,7 @@ class DeepRecipe(MachineRecipe):
         return DeepMachine((begun, *model.layers[1:]))
 
     def update(self, spec: Spec) -> GreedyUpdate:
-        common = {field.name: getattr(self, field.name) for field in fields(Optimiser)}
-        own = Optimiser.of({**common, "l1": 0.0, "l2": 0.0})
+        own = self.alone().with_settings({"l1": 0.0, "l2": 0.0})
         each = self.epochs * spec.steps_per_epoch // len(self.layers)
         objective = NegativeLogLikelihood(
             self.free_phase(self.clamped), self.slope == "centred", self.clamped, self.l1, self.l2

@@ -1,7 +1,7 @@
 """The settings that all Boltzmann machines share: how they learn, and of which data."""
 
 from abc import abstractmethod
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
 
 import equinox as eqx
@@ -80,9 +80,8 @@ class MachineRecipe(ChainSettings, Optimiser, Recipe):
         objective = NegativeLogLikelihood(
             self.free_phase(self.clamped), self.slope == "centred", self.clamped, self.l1, self.l2
         )
-        common = {field.name: getattr(self, field.name) for field in fields(Optimiser)}
         # The objective has the penalty, for the weights of a graph are a row, as biases are.
-        own = Optimiser.of({**common, "l1": 0.0, "l2": 0.0})
+        own = self.alone().with_settings({"l1": 0.0, "l2": 0.0})
         steps = self.epochs * spec.steps_per_epoch
         inner = gradient(objective, (*self._fixed(), Group(own)), steps=steps, average=self.average)
         return MachineUpdate(inner, watchable(machine))

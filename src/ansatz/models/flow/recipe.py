@@ -1,6 +1,6 @@
 """How the settings of a flow become a model and an update."""
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import equinox as eqx
@@ -19,7 +19,6 @@ from ansatz.protocol.errors import OptionError
 from ansatz.protocol.figures import Figure
 from ansatz.protocol.gradient import Group, gradient
 from ansatz.protocol.measure import Measure
-from ansatz.protocol.optimiser import Optimiser
 from ansatz.protocol.recipe import Spec
 from ansatz.protocol.source import Batch
 from ansatz.protocol.subject import Subject
@@ -80,10 +79,9 @@ class FlowRecipe(FlowSettings):
 
     def learning(self, objective: AbstractObjective, steps: int) -> AbstractUpdate:
         """The update that makes any objective of a flow small; the base stands still."""
-        common = {field.name: getattr(self, field.name) for field in fields(Optimiser)}
         return gradient(
             objective,
-            (Group(None, "base"), Group(Optimiser.of(common))),
+            (Group(None, "base"), Group(self.alone())),
             steps=steps,
             average=self.average,
         )

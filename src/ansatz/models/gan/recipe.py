@@ -16,7 +16,7 @@ from ansatz.models.gan.losses import Loss
 from ansatz.models.gan.model import GAN
 from ansatz.models.gan.objective import Constraint, TwoPlayers
 from ansatz.models.gan.settings import PLAYERS, GANSettings
-from ansatz.nets import MLP, ConvDecoder, ConvEncoder, OwnNet, ResidualMLP, check_output
+from ansatz.nets import OwnNet, check_output, making_net, reading_net
 from ansatz.protocol.errors import OptionError
 from ansatz.protocol.figures import Figure
 from ansatz.protocol.gradient import Group, gradient
@@ -143,17 +143,14 @@ class GANRecipe(GANSettings):
     def _net(self, part: str, spec: Spec, key: PRNGKeyArray) -> eqx.Module:
         """A net of the settings' own kind."""
         common: dict[str, Any] = {
+            "hidden": self.hidden,
+            "channels": self.channels,
+            "circular": self.circular,
             "condition": spec.condition,
             "activation": self.activation,
             "dtype": self.dtype,
             "key": key,
         }
-        if self.net == "conv":
-            common |= {"channels": self.channels, "circular": self.circular}
-            if part == "generator":
-                return ConvDecoder(self.latent, spec.shape, 1, hidden=self.hidden[::-1], **common)
-            return ConvEncoder(spec.shape, 1, hidden=self.hidden, **common)
-        kind = MLP if self.net == "mlp" else ResidualMLP
         if part == "generator":
-            return kind(self.latent, self.hidden[::-1], spec.size, **common)
-        return kind(spec.size, self.hidden, 1, **common)
+            return making_net(self.net, self.latent, spec.shape, spec.size, **common)
+        return reading_net(self.net, spec.shape, 1, **common)

@@ -1,6 +1,6 @@
 """The settings of a generative adversarial net."""
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from ansatz.protocol.errors import OptionError, nearest
@@ -79,10 +79,10 @@ class GANSettings(Optimiser, Recipe):
 
     def optimisers(self) -> dict[str, Optimiser]:
         """The optimiser of each player."""
-        common = {each.name: getattr(self, each.name) for each in fields(Optimiser)}
+        common = self.alone()
         for part in self.groups:
             if part not in PLAYERS:
                 raise OptionError(
                     f"A GAN has no group of parameters {part!r}. {nearest(part, PLAYERS)}"
                 )
-        return {part: Optimiser.of({**common, **self.groups.get(part, {})}) for part in PLAYERS}
+        return {part: common.with_settings(self.groups.get(part, {})) for part in PLAYERS}

@@ -1,6 +1,5 @@
 """How the settings of an autoencoder become a model and an update."""
 
-import math
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -16,14 +15,7 @@ from ansatz.models.reduce.contraction import diagnose, slopes_only_jump
 from ansatz.models.reduce.reconstruction import Corruption, Reconstruction
 from ansatz.models.reduce.settings import AutoencoderSettings
 from ansatz.models.reduce.stacked import StackedUpdate
-from ansatz.nets import (
-    MLP,
-    ConvDecoder,
-    ConvEncoder,
-    OwnNet,
-    ResidualMLP,
-    check_output,
-)
+from ansatz.nets import OwnNet, check_output, making_net, reading_net
 from ansatz.protocol.errors import OptionError
 from ansatz.protocol.figures import Figure
 from ansatz.protocol.gradient import gradient
@@ -96,7 +88,7 @@ class AutoencoderRecipe(AutoencoderSettings):
             binary=self.error == "cross-entropy",
         )
         steps = self.epochs * spec.steps_per_epoch // self.phases
-        whole = gradient(objective, self.own(), steps=steps, average=self.average)
+        whole = gradient(objective, self.alone(), steps=steps, average=self.average)
         if not self.stacked:
             return whole
         # Above the events there are codes, which the squared error suits whatever they are.
@@ -112,38 +104,18 @@ class AutoencoderRecipe(AutoencoderSettings):
         return diagnose(model, batch)
 
     def _encoder(self, spec: Spec, key: PRNGKeyArray) -> eqx.Module:
-        if self.net == "conv":
-            return ConvEncoder(
-                spec.shape,
-                self.latent,
-                channels=self.channels,
-                hidden=self.hidden,
-                circular=self.circular,
-                **self._common(spec),
-                key=key,
-            )
-        kind = MLP if self.net == "mlp" else ResidualMLP
-        return kind(math.prod(spec.shape), self.hidden, self.latent, **self._common(spec), key=key)
+        return reading_net(self.net, spec.shape, self.latent, **self._common(spec), key=key)
 
     def _decoder(self, spec: Spec, key: PRNGKeyArray) -> eqx.Module:
-        hidden = self.hidden[::-1]
-        if self.net == "conv":
-            return ConvDecoder(
-                self.latent,
-                spec.shape,
-                1,
-                channels=self.channels,
-                hidden=hidden,
-                circular=self.circular,
-                **self._common(spec),
-                key=key,
-            )
-        kind = MLP if self.net == "mlp" else ResidualMLP
-        return kind(self.latent, hidden, spec.size, **self._common(spec), key=key)
+        common = self._common(spec)
+        return making_net(self.net, self.latent, spec.shape, spec.size, **common, key=key)
 
     def _common(self, spec: Spec) -> dict[str, Any]:
         """What the nets of both parts are told."""
         return {
+            "hidden": self.hidden,
+            "channels": self.channels,
+            "circular": self.circular,
             "condition": spec.condition,
             "activation": self.activation,
             "dropout": self.dropout,

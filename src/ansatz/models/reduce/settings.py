@@ -1,7 +1,7 @@
 """The settings of an autoencoder, and which of them go together."""
 
 import warnings
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Literal, TypeVar
 
 from ansatz.models.reduce.layered import LINEAR
@@ -183,10 +183,6 @@ class AutoencoderSettings(Optimiser, Recipe):
     def output(self) -> str:
         """The function behind the decoder's last layer."""
         return "sigmoid" if self.error == "cross-entropy" else LINEAR
-
-    def own(self) -> Optimiser:
-        """The optimiser alone."""
-        return Optimiser.of({field.name: getattr(self, field.name) for field in fields(Optimiser)})
 
 
 def _steps(spec: Spec, error: str) -> tuple[str, ...]:

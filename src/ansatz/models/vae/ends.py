@@ -9,15 +9,7 @@ from jaxtyping import PRNGKeyArray
 from ansatz.distributions import AbstractHead, FullNormalHead
 from ansatz.models.vae.likelihood import AS_THEY_ARE, Likelihoods, NormalScale
 from ansatz.models.vae.view import View
-from ansatz.nets import (
-    MLP,
-    ConditionalNet,
-    ConvDecoder,
-    ConvEncoder,
-    OwnNet,
-    ResidualMLP,
-    check_output,
-)
+from ansatz.nets import ConditionalNet, OwnNet, check_output, making_net, reading_net
 from ansatz.protocol.errors import OptionError
 from ansatz.protocol.recipe import Spec
 
@@ -81,43 +73,33 @@ def encoding_net(
     recipe: "EndsRecipe", spec: Spec, view: View, size: int, given: int, key: PRNGKeyArray
 ) -> eqx.Module:
     """From an event, and so many numbers given with it, to `size` numbers."""
-    common = {**nets_are(recipe), "condition": given}
-    if recipe.net == "conv":
-        return ConvEncoder(
-            spec.shape,
-            size,
-            copies=2 if spec.missing else 1,
-            channels=recipe.channels,
-            hidden=recipe.hidden,
-            circular=recipe.circular,
-            **common,
-            key=key,
-        )
-    kind = MLP if recipe.net == "mlp" else ResidualMLP
-    return kind(math.prod(view.output), recipe.hidden, size, **common, key=key)
+    return reading_net(
+        recipe.net,
+        spec.shape,
+        size,
+        copies=2 if spec.missing else 1,
+        numbers=math.prod(view.output),
+        **_sizes(recipe),
+        condition=given,
+        key=key,
+    )
 
 
 def _decoder(recipe: "EndsRecipe", spec: Spec, head: AbstractHead, key: PRNGKeyArray) -> eqx.Module:
-    common = {**nets_are(recipe), "condition": spec.condition}
-    hidden = recipe.hidden[::-1]
-    if recipe.net == "conv":
-        if head.size % spec.size:
-            raise OptionError(
-                "A convolutional decoder says as much of every pixel as of any other; choose "
-                "another likelihood than full-normal, or --net mlp."
-            )
-        return ConvDecoder(
-            recipe.latent,
-            spec.shape,
-            head.size // spec.size,
-            channels=recipe.channels,
-            hidden=hidden,
-            circular=recipe.circular,
-            **common,
-            key=key,
+    if recipe.net == "conv" and head.size % spec.size:
+        raise OptionError(
+            "A convolutional decoder says as much of every pixel as of any other; choose "
+            "another likelihood than full-normal, or --net mlp."
         )
-    kind = MLP if recipe.net == "mlp" else ResidualMLP
-    return kind(recipe.latent, hidden, head.size, **common, key=key)
+    return making_net(
+        recipe.net,
+        recipe.latent,
+        spec.shape,
+        head.size,
+        **_sizes(recipe),
+        condition=spec.condition,
+        key=key,
+    )
 
 
 def nets_are(recipe: "EndsRecipe") -> dict[str, Any]:
@@ -129,3 +111,9 @@ def nets_are(recipe: "EndsRecipe") -> dict[str, Any]:
         "modulate": recipe.modulate,
         "dtype": recipe.dtype,
     }
+
+
+def _sizes(recipe: "EndsRecipe") -> dict[str, Any]:
+    """The same, and how wide the two are that meet events."""
+    own = {"hidden": recipe.hidden, "channels": recipe.channels, "circular": recipe.circular}
+    return {**nets_are(recipe), **own}

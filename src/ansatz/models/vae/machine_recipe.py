@@ -33,7 +33,6 @@ from ansatz.protocol.errors import OptionError
 from ansatz.protocol.figures import Figure
 from ansatz.protocol.gradient import Group, gradient
 from ansatz.protocol.measure import Measure
-from ansatz.protocol.optimiser import Optimiser
 from ansatz.protocol.recipe import Spec
 from ansatz.protocol.source import Batch
 from ansatz.protocol.subject import Subject
@@ -286,9 +285,9 @@ class MachinePriorRecipe(ChainSettings, VariationalRecipe):
         groups = list(self._groups())
         parts = [group.part for group in groups]
         if "prior" not in parts:
-            own = {**self._common(), "optimiser": "sgd", "rate": self.prior_rate}
+            own = {"optimiser": "sgd", "rate": self.prior_rate}
             own |= {"l1": 0.0, "l2": 0.0, "weight_decay": 0.0}
-            groups.insert(0, Group(Optimiser.of(own), "prior"))
+            groups.insert(0, Group(self.alone().with_settings(own), "prior"))
         if not self.prior_epochs:
             return tuple(groups)
         return tuple(

@@ -1,6 +1,6 @@
 """The settings that recipes of variational autoencoders share, whatever events they meet."""
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import equinox as eqx
@@ -45,19 +45,15 @@ class VariationalRecipe(Optimiser, Recipe):
             if getattr(self, label) < 0:
                 raise OptionError(f"{label} must not be negative; it is {getattr(self, label)}.")
 
-    def _common(self) -> dict[str, Any]:
-        """The optimiser's settings that all parts have."""
-        return {field.name: getattr(self, field.name) for field in fields(Optimiser)}
-
     def _groups(self) -> tuple[Group, ...]:
         """One group of all parameters, and one for each part with settings of its own."""
-        common = self._common()
+        common = self.alone()
         groups = []
         for part, settings in self.groups.items():
             if part not in PARTS:
                 raise OptionError(
                     f"A VAE has no group of parameters {part!r}. {nearest(part, PARTS)}"
                 )
-            own = PartOptimiser.of({**common, **settings})
+            own = PartOptimiser.of({**common.settings(), **settings})
             groups.append(Group(own, part, own.first, own.last, own.every))
-        return (*groups, Group(Optimiser.of(common)))
+        return (*groups, Group(common))
