@@ -117,6 +117,17 @@ def test_the_loss_of_the_field_is_squares_and_weighted_entropies(mask):
     assert found == pytest.approx(wanted, rel=1e-4)
 
 
+def test_the_fields_heads_start_at_what_showers_are_like():
+    rng = np.random.default_rng(3)
+    share = np.where(rng.random((50, 4)) < 0.4, rng.random((50, 4)) / 10, 0.0)
+    raw = np.asarray(MaskedHead((4,), "true", 0.0).initial(jnp.asarray(share, jnp.float32)), float)
+    hits = share > 0
+    np.testing.assert_allclose(raw[:4], special.logit(hits.mean(0)), rtol=1e-4)
+    u = special.logit(REST + (1 - 2 * REST) * share) - special.logit(REST)
+    np.testing.assert_allclose(raw[4:8], (u * hits).sum(0) / hits.sum(0), rtol=1e-4)
+    assert raw[8] == 0
+
+
 def test_samples_of_the_fields_heads_are_hit_as_often_as_they_say():
     head = MaskedHead((2,), "true", 0.0)
     p = head(jnp.array([0.5, -2.0, 12.0, -1.0, np.log(1e4)]))

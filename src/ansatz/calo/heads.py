@@ -14,6 +14,7 @@ from ansatz.calo.nets import logits, shares
 from ansatz.distributions import Bernoulli, Hurdle, HurdleHead, LogNormal
 from ansatz.distributions.elementwise import AbstractElementwise
 from ansatz.distributions.heads.abstract import AbstractHead, Measure, check_events
+from ansatz.distributions.heads.fitting import average, log_odds
 
 Mask = Literal["true", "predicted"]
 
@@ -134,8 +135,6 @@ class MaskedHead(AbstractHead):
     ) -> Float[Array, " size"]:
         """The odds of hits and the mean logit of those there are, of shares."""
         check_events(self, events, observed)
-        hits = (events > 0).astype(events.dtype)
-        count = jnp.sum(hits, 0)
-        odds = jnp.log((count + 0.5) / (len(events) - count + 0.5))
-        mean = jnp.sum(hits * logits(events), 0) / jnp.maximum(count, 1)
+        hits = events > 0
+        odds, mean = log_odds(hits.astype(events.dtype), observed), average(logits(events), hits)
         return jnp.concatenate([odds, mean, jnp.zeros(1, events.dtype)])
