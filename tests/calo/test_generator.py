@@ -5,13 +5,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from scipy import special, stats
+from scipy import special
 
 import ansatz
 from ansatz.calo import generate as generating
 from ansatz.calo.generate import Chains, check_generator, generate
 from ansatz.calo.geometry import Geometry, to_xml
-from ansatz.calo.heads import MaskedHead, ShowerHurdleHead
+from ansatz.calo.heads import MaskedHead
 from ansatz.calo.layers import Layout
 from ansatz.calo.nets import REST, ShowerDecoder, logits, shares
 from ansatz.calo.unfinished import Unfinished, generated
@@ -71,34 +71,13 @@ def test_a_table_of_layers_is_the_row_again():
 
 def test_a_decoder_starts_where_it_is_told():
     layout = Layout.of(UNEVEN)
-    net = ShowerDecoder.drawn(layout, 8, 6, 1, 3, "float32", jax.random.key(0))
-    raw = jnp.arange(55.0)
+    net = ShowerDecoder.drawn(layout, 8, 6, 1, 10, (3, 2), "float32", jax.random.key(0))
+    raw = jnp.arange(3 * 18 + 2 * 3 + 1.0)
     quiet = net.with_output_bias(raw)
     quiet = eqx.tree_at(lambda net: net.out.weight, quiet, replace_fn=jnp.zeros_like)
     found = quiet(jnp.ones(8), jnp.array([7.0]))
     np.testing.assert_allclose(found[:-1], raw[:-1], atol=1e-5)
     assert found[-1] == 7.0
-
-
-def test_the_likelihood_is_that_of_shares_in_other_units():
-    rng = np.random.default_rng(1)
-    head = ShowerHurdleHead((4,))
-    hit, location, scale = rng.normal(size=4), rng.normal(size=4) - 3, rng.normal(size=4)
-    energy = 5e4
-    raw = np.concatenate([hit, location, scale, [np.log(energy)]])
-    share = np.array([0.02, 0.0, 0.1, 0.0])
-    sigma = np.log1p(np.exp(scale))
-    wanted = np.where(
-        share > 0,
-        special.log_expit(hit)
-        + stats.norm(location, sigma).logpdf(np.log(np.maximum(share, 1e-9)))
-        - np.log(np.maximum(share, 1e-9) * energy),
-        special.log_expit(-hit),
-    ).sum()
-    p = head(jnp.asarray(raw, jnp.float32))
-    assert float(p.log_prob(jnp.asarray(share * energy, jnp.float32))) == pytest.approx(
-        wanted, rel=1e-4
-    )
 
 
 @pytest.mark.parametrize("mask", ["true", "predicted"])

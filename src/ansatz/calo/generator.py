@@ -12,9 +12,10 @@ import jax.numpy as jnp
 from jaxtyping import PRNGKeyArray
 
 from ansatz.calo.geometry import Geometry, from_xml, geometry
-from ansatz.calo.heads import MaskedHead, ShowerHurdleHead
+from ansatz.calo.heads import MaskedHead
 from ansatz.calo.layers import Layout
 from ansatz.calo.nets import ShowerDecoder, ShowerTrunk
+from ansatz.calo.sharing import SharingHead
 from ansatz.distributions import BernoulliHead
 from ansatz.models.vae.hierarchy import HierarchicalEncoder
 from ansatz.models.vae.machine_recipe import MachinePriorRecipe
@@ -41,19 +42,19 @@ class ShowerRecipe(MachinePriorRecipe):
     graph: str = "pegasus:16"
     """Which of them the prior couples; of a larger graph the part that is connected best is
     taken."""
-    energies: Literal["hurdle", "masked"] = "hurdle"
-    """What the decoder says of a voxel: a likelihood, empty or log-normal; or the field's loss,
-    squares of logits that a mask of hits cuts out."""
+    energies: Literal["shared", "masked"] = "shared"
+    """What the decoder says: a likelihood, of hits, energies of layers and how voxels share them;
+    or the field's loss, squares of logits that a mask of hits cuts out."""
     mask: Literal["true", "predicted"] = "true"
     """By which hits squares are masked while 'masked' learns."""
     hit_power: float = 0.0
     """The power p of the weights (1 + u)^p of hits while 'masked' learns."""
     features: int = 64
     """Numbers for each layer within the nets."""
-    depth: int = 3
-    """Blocks that mix layers and features, in encoder and decoder."""
-    width: int = 512
-    """Units between what is seen of a shower and each level of the encoder."""
+    depth: int = 2
+    """Residual blocks, in encoder and decoder."""
+    width: int = 1024
+    """Units of these blocks, in which all layers meet."""
     preprocess: tuple[str, ...] = ("none",)
     """Nothing: energies are in MeV."""
 
@@ -104,7 +105,7 @@ class ShowerRecipe(MachinePriorRecipe):
         for size, key_level in zip(sizes, keys, strict=True):
             net = MLP(
                 self.width,
-                (self.width,),
+                (self.width // 2,),
                 size,
                 condition=before,
                 activation="gelu",
@@ -116,16 +117,17 @@ class ShowerRecipe(MachinePriorRecipe):
         return HierarchicalEncoder(tuple(levels), sizes, trunk)
 
     def decoder(self, spec: Spec, own: eqx.Module | None, key: PRNGKeyArray) -> ConditionalNet:
-        head: Any = ShowerHurdleHead(spec.shape)
+        layout = Layout.of(self.voxels)
+        head: Any = SharingHead(spec.shape, layout)
         if self.energies == "masked":
             head = MaskedHead(spec.shape, self.mask, self.hit_power)
-        kinds = head.size // spec.size
         net = ShowerDecoder.drawn(
-            Layout.of(self.voxels),
+            layout,
             self.latent,
             self.features,
             self.depth,
-            kinds,
+            self.width,
+            (head.of_voxels, head.of_layers),
             self.dtype,
             key,
         )
