@@ -8,7 +8,7 @@ import numpy as np
 from scipy import sparse
 
 from ansatz.calo.effort import FULL, Effort
-from ansatz.calo.histograms import GROUPS, Binning
+from ansatz.calo.histograms import Binning
 from ansatz.calo.survey import Survey
 from ansatz.evaluate.estimate import Estimate
 from ansatz.evaluate.frechet import batch_sizes, frechet_physics_distance
@@ -90,8 +90,7 @@ def by_group(binnings: tuple[Binning, ...], values: list[float]) -> dict[str, fl
         group: float(
             np.mean([v for b, v in zip(binnings, values, strict=True) if b.group == group])
         )
-        for group in GROUPS
-        if any(b.group == group for b in binnings)
+        for group in dict.fromkeys(b.group for b in binnings)
     }
 
 
