@@ -189,7 +189,9 @@ def classifiers(
     watch: Watch,
 ) -> list[Merit]:
     """How well a net tells generated showers from the reference, by voxels and by features."""
-    found = []
+    found: list[Merit] = []
+    if not effort.classified:
+        return found
     for name, inputs, take in (
         ("low", "log10 E_inc and voxels / E_inc", _voxels),
         ("high", "features", _features),
@@ -237,6 +239,8 @@ def coverings(
     pair: tuple[Sample, Sample], floor: tuple[Sample, Sample], effort: Effort, watch: Watch = unseen
 ) -> list[Merit]:
     """Precision, recall, density and coverage of whole showers."""
+    if not effort.neighbours:
+        return []
     both: list[Neighbourhoods | None] = []
     events = 0
     for one, other in (pair, floor):

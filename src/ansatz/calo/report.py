@@ -41,7 +41,7 @@ def _page(evaluation: Evaluation, renderings: tuple[Rendering, ...]) -> Page:
         about=f"Showers of {evaluation.geometry.name} ({evaluation.geometry.particle}s), judged "
         f"as in the CaloChallenge ({PAPER}).",
         missing=evaluation.caveats,
-        merits=[_fact(named[name]) for name in SHOWN],
+        merits=[_fact(named[name]) for name in SHOWN if name in named],
         figures=renderings,
         folder=FIGURES,
         tables={
@@ -156,7 +156,7 @@ def _beside(evaluation: Evaluation, others: tuple[Published, ...]) -> Grid:
         (evaluation.generated.file.path.name, *(cell(m, m.value) for m in merits), "", ""),
         ("floor of this evaluation", *(cell(m, m.floor) for m in merits), "", ""),
     ]
-    names = (*COMPARED, "CPU ms", "GPU ms")
+    names = (*(merit.name for merit in merits), "CPU ms", "GPU ms")
     rows += [(other.model, *(_maybe(other.merits[name]) for name in names)) for other in others]
     synthetic = [role for role, file in evaluation.files.items() if file.synthetic]
     judged = (
