@@ -1,5 +1,7 @@
 """What layers have and how voxels share it: the density by quadrature, samples by its moments."""
 
+from itertools import product
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -7,14 +9,15 @@ import pytest
 from scipy import integrate, special, stats
 
 from ansatz.calo.layers import Layout
-from ansatz.calo.sharing import SharedShower, Shares, SharingHead
+from ansatz.calo.sharing import GammaShares, NormalShares, SharedShower, SharingHead
 
 LAYOUT = Layout((2, 3))
 PARTS = slice(0, 2), slice(2, 5)
 HIT = np.array([0.3, -0.4, 0.0, 1.0, -1.0])
 LOCATION = np.array([0.5, -0.2, 0.1, -0.6, 0.4])
 SCALE = np.array([0.7, 0.4, 0.5, 0.9, 0.3])
-MIDDLE, WIDTH, MORE = np.array([0.6, -0.4]), np.array([0.3, 0.5]), np.array([0.8, 1.1])
+SOME = np.array([1.5, 0.7])
+FORM, RATE, MORE = np.array([0.6, 3.0]), np.array([0.4, 2.0]), np.array([0.8, 1.1])
 LEVEL, SLOPE, SPREAD = 2.0, 0.4, 0.2
 
 
@@ -22,9 +25,33 @@ def shower() -> SharedShower:
     hit, location, scale = (LAYOUT.table(jnp.asarray(row)) for row in (HIT, LOCATION, SCALE))
     # What stands where a layer has no voxels must not count.
     hit, location, scale = (jnp.where(LAYOUT.there, row, 7.0) for row in (hit, location, scale))
-    middle, width, more = (jnp.asarray(row) for row in (MIDDLE, WIDTH, MORE))
+    some, form, rate, more = (jnp.asarray(row) for row in (SOME, FORM, np.log(RATE), MORE))
+    shares = NormalShares(location, scale), GammaShares(form, rate)
     whole = (jnp.asarray(number) for number in (LEVEL, SLOPE, SPREAD))
-    return SharedShower(LAYOUT, hit, Shares(location, scale), Shares(middle, width), more, *whole)
+    return SharedShower(LAYOUT, some, hit, *shares, more, *whole)
+
+
+def log_pattern(hit: np.ndarray) -> float:
+    """Independent hits in a layer that is not empty, over their chance that one is there."""
+    found = 0.0
+    for part, some in zip(PARTS, SOME, strict=True):
+        if not hit[part].any():
+            found += special.log_expit(-some)
+            continue
+        rate = special.expit(HIT[part])
+        none = np.prod(1 - rate)
+        found += special.log_expit(some) - np.log(1 - none)
+        found += np.log(np.where(hit[part], rate, 1 - rate)).sum()
+    return float(found)
+
+
+def density_of_gamma_shares(f: np.ndarray, form: np.ndarray, rate: np.ndarray) -> float:
+    """An integral over the sum t of all; from g to shares and t a volume shrinks by t^(n - 1)."""
+
+    def along(t: float) -> float:
+        return float(t ** (len(f) - 1) * np.prod(stats.gamma(form, scale=1 / rate).pdf(f * t)))
+
+    return integrate.quad(along, 0, 200, points=[1, 5, 20], limit=200)[0]
 
 
 def density_of_shares(f: np.ndarray, location: np.ndarray, scale: np.ndarray) -> float:
@@ -49,8 +76,8 @@ def density(x: np.ndarray) -> float:
     some, energy = counts > 0, x.sum()
     middle = LEVEL + SLOPE * np.log(counts.sum())
     found = stats.lognorm(SPREAD, scale=np.exp(middle)).pdf(energy)
-    more = MIDDLE[some] + MORE[some] * np.log(counts[some])
-    found *= density_of_shares(layers[some] / energy, more, WIDTH[some])
+    rate = RATE[some] / counts[some] ** MORE[some]
+    found *= density_of_gamma_shares(layers[some] / energy, FORM[some], rate)
     # From (e, f_1 ... f_(n-1)) to n energies a volume grows by e^(n - 1).
     found /= energy ** (some.sum() - 1)
     for part, hit, layer in zip(PARTS, hits, layers, strict=True):
@@ -71,7 +98,7 @@ def density(x: np.ndarray) -> float:
 )
 def test_the_density_is_that_of_an_energy_and_of_shares_integrated(x):
     x = np.array(x)
-    wanted = float(np.where(x > 0, special.log_expit(HIT), special.log_expit(-HIT)).sum())
+    wanted = log_pattern(x > 0)
     if x.any():
         wanted += np.log(density(x))
     found = float(shower().log_prob(jnp.asarray(x, jnp.float32)))
@@ -89,8 +116,11 @@ def test_gradients_are_finite_where_layers_are_empty():
 def test_samples_have_the_moments_of_their_formula():
     drawn = np.asarray(jax.vmap(shower().sample)(jax.random.split(jax.random.key(0), 40_000)))
     x, hit = drawn.astype(float), drawn > 0
-    rate = special.expit(HIT)
-    assert np.all(np.abs(hit.mean(0) - rate) < 4.5 * np.sqrt(rate * (1 - rate) / len(x)))
+    patterns = np.array(list(product([False, True], repeat=5)))
+    chances = np.exp([log_pattern(pattern) for pattern in patterns])
+    assert chances.sum() == pytest.approx(1)
+    seen = (hit[:, None] == patterns).all(2).mean(0)
+    assert np.all(np.abs(seen - chances) < 4.5 * np.sqrt(chances * (1 - chances) / len(x)))
     layer, both = x[:, 2:], hit[:, 2] & hit[:, 3]
     ratio = np.log(layer[both, 0] / layer[both, 1])
     width = np.hypot(*SCALE[2:4])
@@ -105,18 +135,23 @@ def test_samples_have_the_moments_of_their_formula():
         assert abs(whole[these].mean() - middle) < 4.5 * error
         assert abs(whole[these].std() - SPREAD) < 4.5 * error / np.sqrt(2)
         if min(counts) > 0:
+            # Of gammas logarithms have the mean ψ(a) - ln b and the variance ψ'(a).
             ratio = np.log(x[these, :2].sum(1) / x[these, 2:].sum(1))
-            middles = MIDDLE + MORE * np.log(counts)
-            error = np.hypot(*WIDTH) / np.sqrt(these.sum())
+            middles = special.digamma(FORM) - np.log(RATE) + MORE * np.log(counts)
+            width = np.sqrt(special.polygamma(1, FORM).sum())
+            error = width / np.sqrt(these.sum())
             assert abs(ratio.mean() - (middles[0] - middles[1])) < 4.5 * error
-            assert abs(ratio.std() - np.hypot(*WIDTH)) < 4.5 * error / np.sqrt(2)
+            # ln g of shape 0.6 has a tail: its kurtosis widens the error of the deviation.
+            kurtosis = special.polygamma(3, FORM).sum() / width**4
+            assert abs(ratio.std() - width) < 4.5 * error * np.sqrt((2 + kurtosis) / 4)
     assert not x[~hit[:, :2].any(1), :2].any()
 
 
 def test_the_point_has_the_energy_that_samples_have_on_average():
     """Where every voxel is hit and shares vary little, it leaves nothing out."""
     head = SharingHead((5,), LAYOUT)
-    layers = [MIDDLE, np.full(2, -7.0), MORE, np.full(2, LEVEL - 1), np.full(2, SLOPE)]
+    layers = [np.full(2, 20.0), np.full(2, 1e4), np.log(RATE), MORE]
+    layers += [np.full(2, LEVEL - 1), np.full(2, SLOPE)]
     layers.append(np.full(2, np.log(np.expm1(SPREAD))))
     raw = np.concatenate([np.full(5, 20.0), LOCATION, np.full(5, -7.0), *layers, [1.0]])
     p = head(jnp.asarray(raw, jnp.float32))
@@ -132,15 +167,22 @@ def test_a_head_begins_at_what_showers_are_like():
     head = SharingHead((5,), LAYOUT)
     raw = np.asarray(head.initial(jnp.asarray(share, jnp.float32)), float)
     hits, second = share > 0, share[:, 2:]
-    np.testing.assert_allclose(raw[:5], special.logit(hits.mean(0)), rtol=1e-3)
+    filled = np.array([hits[:, part].any(1) for part in PARTS])[[0, 0, 1, 1, 1]].T
+    odds = special.logit((hits & filled).sum(0) / filled.sum(0))
+    np.testing.assert_allclose(raw[:5], odds, rtol=1e-3)
     np.testing.assert_allclose(raw[5], np.log(share[hits[:, 0], 0]).mean(), rtol=1e-4)
     scale = np.asarray(head(jnp.asarray(raw, jnp.float32)).voxels.scale, float)
     np.testing.assert_allclose(scale[0, 1], np.log(share[hits[:, 1], 1]).std(), rtol=1e-4)
     some = second.any(1)
     each = np.log(second[some].sum(1) / (second[some] > 0).sum(1))
     found = head(jnp.asarray(raw, jnp.float32))
-    np.testing.assert_allclose(found.layers.location[1], each.mean(), rtol=1e-4)
-    np.testing.assert_allclose(found.layers.scale[1], each.std(), rtol=1e-4)
+    form, rate = float(found.layers.shape[1]), float(found.layers.log_rate[1])
+    assert special.digamma(form) - rate == pytest.approx(each.mean(), rel=1e-4)
+    # The inverse of ψ' is that of its ends, and 7 % off at most between them.
+    assert special.polygamma(1, form) == pytest.approx(each.std() ** 2, rel=0.12)
+    np.testing.assert_allclose(
+        found.some, [special.logit((share[:, part] > 0).any(1).mean()) for part in PARTS], rtol=1e-3
+    )
     np.testing.assert_array_equal(found.more, [1.0, 1.0])
     whole = np.log(share[hits.any(1)].sum(1))
     np.testing.assert_allclose([found.level, found.spread], [whole.mean(), whole.std()], rtol=1e-4)

@@ -53,7 +53,7 @@ class ShowerRecipe(MachinePriorRecipe):
     """Numbers for each layer within the nets."""
     depth: int = 2
     """Residual blocks, in encoder and decoder."""
-    width: int = 1024
+    width: int = 512
     """Units of these blocks, in which all layers meet."""
     preprocess: tuple[str, ...] = ("none",)
     """Nothing: energies are in MeV."""

@@ -4,7 +4,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Array, Float, PRNGKeyArray, Shaped
 
 from ansatz.calo.geometry import Geometry
 
@@ -24,7 +24,7 @@ class Layout(eqx.Module):
         """Voxels of the largest layer."""
         return max(self.sizes)
 
-    def table(self, row: Float[Array, " voxels"]) -> Float[Array, "layers most"]:
+    def table(self, row: Shaped[Array, " voxels"]) -> Shaped[Array, "layers most"]:
         """The voxels layer by layer, zeros where a layer has none."""
         if min(self.sizes) == self.most:
             return row.reshape(len(self.sizes), self.most)
@@ -35,7 +35,7 @@ class Layout(eqx.Module):
             .reshape(len(self.sizes), self.most)
         )
 
-    def row(self, table: Float[Array, "layers most"]) -> Float[Array, " voxels"]:
+    def row(self, table: Shaped[Array, "layers most"]) -> Shaped[Array, " voxels"]:
         """The other way round."""
         if min(self.sizes) == self.most:
             return table.ravel()
@@ -45,6 +45,14 @@ class Layout(eqx.Module):
     def there(self) -> np.ndarray:
         """Where a table has voxels."""
         return np.arange(self.most) < np.array(self.sizes)[:, None]
+
+    def within(
+        self, table: Float[Array, "layers most"], otherwise: float
+    ) -> Float[Array, "layers most"]:
+        """The table, and something else where it has no voxels."""
+        if min(self.sizes) == self.most:
+            return table
+        return jnp.where(self.there, table, otherwise)
 
     @property
     def _places(self) -> np.ndarray:
