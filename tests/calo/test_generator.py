@@ -153,19 +153,27 @@ def test_showers_are_the_same_whether_or_not_generation_was_stopped(run, tmp_pat
     assert not unfinished.path.exists()
 
 
-def test_chains_have_the_moments_of_the_prior(run, monkeypatch):
-    """All 256 states of the machine, summed."""
-    monkeypatch.setattr(generating, "TOGETHER", 2000)
-    machine = run.model.prior.machine
-    chains = Chains.heated(stream(0, Stream.USE), machine)
-    assert chains.sweeps >= 1
-    codes = np.asarray(chains.then(jax.random.key(1)).codes, float)
+def test_chains_have_the_moments_of_the_prior_under_their_own_energy(run, monkeypatch):
+    """All 256 states of the bits, summed, under either of two energies in turn."""
+    monkeypatch.setattr(generating, "TOGETHER", 4000)
+    prior = run.model.prior
+    energies = jnp.log(jnp.array([2e3, 8e4]))[:, None]
+    units = jax.vmap(prior.shown)(energies)
+    assert list(units.sum(1)) == [4, 10]
+    # Weights as large as those of a prior that has learnt, which this one has not.
+    weight = jnp.asarray(np.random.default_rng(3).normal(size=len(prior.machine.weight)))
+    machine = eqx.tree_at(lambda m: m.weight, prior.machine, weight.astype(jnp.float32) / 2)
+    of = np.arange(4000) % 2
+    chains = Chains.heated(stream(0, Stream.USE), machine, None, units[1 - of].T)
+    codes = np.asarray(chains.then(jax.random.key(1), units[of].T).codes, float)
+    assert codes.shape == (4000, 8)
     states = np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1).astype(np.float32)
-    energies = np.asarray(jax.vmap(machine.energy)(jnp.asarray(states)), float)
-    p = np.exp(-energies - special.logsumexp(-energies))
-    mean = p @ states
-    error = np.sqrt(mean * (1 - mean) / len(codes))
-    assert np.all(np.abs(codes.mean(0) - mean) < 4.5 * error)
+    for which, own in enumerate(units):
+        joined = np.concatenate([states, np.tile(np.asarray(own), (256, 1))], axis=1)
+        minus = -np.asarray(jax.vmap(machine.free_energy)(jnp.asarray(joined)), float)
+        mean = np.exp(minus - special.logsumexp(minus)) @ states
+        error = np.sqrt(mean * (1 - mean) / 2000)
+        assert np.all(np.abs(codes[of == which].mean(0) - mean) < 4.5 * error)
 
 
 def test_what_generates_no_showers_is_refused(showers, tmp_path):

@@ -3,7 +3,8 @@
 Khoshaman et al. (2018); Hoque et al. (2024); Toledo-Marín et al. (2025).
 """
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
 
 import equinox as eqx
@@ -20,11 +21,16 @@ from ansatz.distributions import BernoulliHead
 from ansatz.models.vae.hierarchy import HierarchicalEncoder
 from ansatz.models.vae.machine_recipe import MachinePriorRecipe
 from ansatz.models.vae.model import VAE
+from ansatz.models.vae.placement import Placement, pulled
+from ansatz.models.vae.shown import Categories, Shown, Steps
 from ansatz.models.vae.view import View
 from ansatz.nets import MLP, ConditionalNet
 from ansatz.protocol.errors import OptionError
 from ansatz.protocol.recipe import Spec
 from ansatz.protocol.source import Batch
+
+STEPS = tuple(math.log(10) * (2.5 + k / 4) for k in range(17))
+"""Of ln E_inc, E_inc in MeV: from 300 MeV to 3 TeV."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +61,10 @@ class ShowerRecipe(MachinePriorRecipe):
     """Residual blocks, in encoder and decoder."""
     width: int = 512
     """Units of these blocks, in which all layers meet."""
+    clamp: bool = True
+    """Whether codes are drawn under the incident energy: the prior shows it by units, one for
+    every step of a quarter of a decade, that pull at every bit and are clamped. With --prior
+    bernoulli bits are coupled to nothing else."""
     preprocess: tuple[str, ...] = ("none",)
     """Nothing: energies are in MeV."""
 
@@ -89,6 +99,22 @@ class ShowerRecipe(MachinePriorRecipe):
         """How the calorimeter is cut."""
         text = self.geometry.lstrip()
         return from_xml(text, "binning") if text.startswith("<") else geometry(self.geometry)
+
+    @property
+    def coins(self) -> bool:
+        return self.prior == "bernoulli" and not self.clamp
+
+    @property
+    def holds(self) -> bool:
+        return True
+
+    def shown(self, spec: Spec) -> Shown:
+        return Steps(STEPS) if self.clamp else Categories(())
+
+    def _placed(self, spec: Spec) -> Placement:
+        none = replace(self, clamp=False)
+        placed = MachinePriorRecipe._placed(none, spec)
+        return pulled(placed, len(STEPS), self.prior == "boltzmann") if self.clamp else placed
 
     def view(self, spec: Spec) -> View:
         return View(spec.shape, self.dtype)
