@@ -1,11 +1,13 @@
 """What an evaluation shows of response, correlations of layers and hits."""
 
+from collections.abc import Iterable
+
 import numpy as np
 
 from ansatz.calo.evaluation import Evaluation
-from ansatz.calo.histograms import VOXEL
-from ansatz.calo.hits import HITS, LATE, WITH_EMPTY, regions
 from ansatz.calo.moments import RATIO, correlations
+from ansatz.calo.response import Compared
+from ansatz.calo.shower_figures import Counted, hits, voxels
 from ansatz.calo.words import KINDS, energy_words
 from ansatz.protocol.figures import Cloud, Counts, Figure, ImageGrid, Ratios, Scatter
 
@@ -17,7 +19,16 @@ def response_figures(evaluation: Evaluation) -> list[Figure]:
     found: list[Figure] = [response(evaluation)]
     if len(evaluation.geometry.ids) > 1:
         found += [mirrored(evaluation), pairs(evaluation)]
-    return [*found, hits(evaluation), energies_of_voxels(evaluation)]
+    histograms, geometry = counted(evaluation), evaluation.geometry
+    number, energy = (
+        _ratios((each.region, getattr(each, name)) for each in evaluation.hits)
+        for name in ("number", "energy")
+    )
+    return [
+        *found,
+        hits(geometry, histograms, f"{READ} The mean is, by that of the reference, {number}."),
+        voxels(geometry, histograms, f"{READ} The mean of hits is, by the reference's, {energy}."),
+    ]
 
 
 def response(evaluation: Evaluation) -> Ratios:
@@ -82,47 +93,8 @@ def pairs(evaluation: Evaluation) -> Scatter:
     )
 
 
-def hits(evaluation: Evaluation) -> Ratios:
-    """How many a shower has."""
-    said = [
-        f"in {each.region} × {each.number.ratio.value:.3f} ± {each.number.ratio.error:.2g}"
-        for each in evaluation.hits
-    ]
-    return _of_regions(
-        evaluation,
-        (HITS,),
-        "hits",
-        "Hits of a shower",
-        f"Voxels above the cut. {READ} The first bin is of none. Generated showers have as many "
-        f"hits as those of the reference {' and '.join(said)}.",
-    )
-
-
-def energies_of_voxels(evaluation: Evaluation) -> Ratios:
-    """With the voxels that are empty, and without."""
-    said = [
-        f"in {each.region} × {each.energy.ratio.value:.3f} ± {each.energy.ratio.error:.2g}"
-        for each in evaluation.hits
-    ]
-    return _of_regions(
-        evaluation,
-        (WITH_EMPTY, VOXEL),
-        "voxels",
-        "Energies of voxels with the empty ones and without",
-        f"{READ} Where empty ones are counted they are in the first bin. A hit of generated "
-        f"showers has as much energy as one of the reference {' and '.join(said)}.",
-        "MeV",
-    )
-
-
-def _of_regions(
-    evaluation: Evaluation,
-    groups: tuple[str, ...],
-    name: str,
-    title: str,
-    caption: str,
-    unit: str = "",
-) -> Ratios:
+def counted(evaluation: Evaluation) -> Counted:
+    """The histograms of hits and voxels, by group."""
     rows = zip(
         evaluation.binnings,
         evaluation.reference.histograms,
@@ -130,16 +102,14 @@ def _of_regions(
         evaluation.separations,
         strict=True,
     )
-    found = {binning.group: (binning, ours, theirs, s) for binning, ours, theirs, s in rows}
-    panels = []
-    for region, apart in zip(regions(evaluation.geometry), ("", LATE), strict=True):
-        for group in groups:
-            binning, ours, theirs, value = found[group + apart]
-            of = {WITH_EMPTY: ", with empty", VOXEL: ", hits"}.get(group, "")
-            shown = dict(zip(KINDS, (ours, theirs), strict=True))
-            panels.append(
-                Counts(f"{region.name}{of}", binning.edges, shown, f"S {value:.2g}", True)
-            )
-    return Ratios(
-        name=name, title=title, caption=caption, panels=tuple(panels), unit=unit, log=True
+    return {
+        binning.group: (binning, dict(zip(KINDS, both, strict=True)), f"S {value:.2g}")
+        for binning, *both, value in rows
+    }
+
+
+def _ratios(found: Iterable[tuple[str, Compared]]) -> str:
+    return " and ".join(
+        f"{ratio.value:.3f} ± {ratio.error:.2g} of it in {region}"
+        for region, (_, _, ratio) in found
     )
