@@ -10,7 +10,7 @@ import numpy as np
 from ansatz.calo import baselines, simulate, unfinished
 from ansatz.calo.effort import DEFAULT, QUICK, Effort
 from ansatz.calo.energies import energies
-from ansatz.calo.evaluation import Evaluation, evaluate
+from ansatz.calo.evaluation import Evaluation, Standard
 from ansatz.calo.figures import figures
 from ansatz.calo.geometry import geometry
 from ansatz.calo.report import write as write_evaluation
@@ -80,20 +80,22 @@ class CaloQVAEStudy(Study):
             "epochs": size.epochs,
         }
         (run,) = context.fit("fit", "calo-qvae", train, **learnt)
+        standard = Standard.of(
+            ShowerFile(fresh), ShowerFile(another), size.effort, context.seed, context.watch
+        )
         own = _generated(context, run, "generated", fresh)
-        judged = {"generated": _evaluation(context, fresh, own, another, size.effort)}
-        spare = replace(size.effort, classified=0, neighbours=0)
+        found = standard.judge(ShowerFile(own))
+        write_evaluation(found, context.folder / "evaluation", force=True)
+        judged, spare = {"generated": found}, replace(size.effort, classified=0, neighbours=0)
         if size.twin:
             (twin,) = context.fit("twin", "calo-qvae", train, prior="bernoulli", **learnt)
             path = _generated(context, twin, "generated-twin", fresh)
-            judged["twin"] = _evaluation(context, fresh, path, another, spare)
+            judged["twin"] = standard.judge(ShowerFile(path), spare)
         for name, make in BASELINES.items():
-            path = context.folder / f"{name}.h5"
+            path = context.folder / f"{name.replace(' ', '-')}.h5"
             if not path.exists():
                 make(train, path, context)
-            judged[name] = _evaluation(context, fresh, path, another, spare)
-        found = judged["generated"]
-        write_evaluation(found, context.folder / "evaluation", force=True)
+            judged[name] = standard.judge(ShowerFile(path), spare)
         asked = ShowerFile(fresh).energies
         made = Made.of(run, own, asked, context.seed)
         claims = [*claiming.of_files(made), *claiming.quick(found, judged["mean shower"])]
@@ -119,14 +121,6 @@ def _generated(context: Context, run: Run, name: str, fresh: Path) -> Path:
         incident = ShowerFile(fresh).energies
         unfinished.write(run, incident, path, asked, seed=context.seed, watch=context.watch)
     return path
-
-
-def _evaluation(
-    context: Context, fresh: Path, path: Path, another: Path, effort: Effort
-) -> Evaluation:
-    return evaluate(
-        fresh, path, independent=another, effort=effort, seed=context.seed, watch=context.watch
-    )
 
 
 def _exchanged(shuffle: baselines.Shuffle) -> Callable[[Path, Path, Context], None]:
