@@ -17,8 +17,8 @@ READ = "The reference as an area, what was generated as a line; below, their rat
 def response_figures(evaluation: Evaluation) -> list[Figure]:
     """E_tot / E_inc decade by decade, how layers hang together, and hits."""
     found: list[Figure] = [response(evaluation)]
-    if len(evaluation.geometry.ids) > 1:
-        found += [mirrored(evaluation), pairs(evaluation)]
+    if any(merit.name == "layer correlations" for merit in evaluation.merits):
+        found += [*mirrored(evaluation), pairs(evaluation)]
     histograms, geometry = counted(evaluation), evaluation.geometry
     number, energy = (
         _ratios((each.region, getattr(each, name)) for each in evaluation.hits)
@@ -51,24 +51,27 @@ def response(evaluation: Evaluation) -> Ratios:
     )
 
 
-def mirrored(evaluation: Evaluation) -> ImageGrid:
-    """Both matrices of correlations in one."""
-    ours, theirs = (
-        correlations(survey.moments.whole)[0]
-        for survey in (evaluation.reference, evaluation.generated)
-    )
-    both = np.tril(ours, -1) + np.triu(theirs, 1) + np.eye(len(ours))
-    return ImageGrid(
-        name="correlations",
-        title="Correlations of layers",
-        caption="Of E_layer / E_inc of two layers, from the first layer (left, top) to the last: "
-        "of the reference below the diagonal, of generated showers above it. With a good generator "
-        "the two sides mirror each other.",
-        images=both[None, None],
-        scale=(-1.0, 1.0),
-        signed=True,
-        joined=True,
-    )
+def mirrored(evaluation: Evaluation) -> list[ImageGrid]:
+    """Both matrices of correlations in one, decade by decade."""
+    ours, theirs = _correlations(evaluation)
+    shown: list[ImageGrid] = []
+    for decade, one, other in zip(evaluation.decades, ours, theirs, strict=True):
+        both = np.tril(one, -1) + np.triu(other, 1) + np.eye(len(one))
+        shown.append(
+            ImageGrid(
+                name=f"correlations-{len(shown) + 1}",
+                title=f"Correlations of layers, {energy_words(decade.low)} to "
+                f"{energy_words(decade.high)}",
+                caption="Of E_layer / E_inc of two layers, from the first (left, top) to the last: "
+                "of the reference below the diagonal, of generated showers above it. With a good "
+                "generator the sides mirror each other.",
+                images=both[None, None],
+                scale=(-1.0, 1.0),
+                signed=True,
+                joined=True,
+            )
+        )
+    return shown
 
 
 def pairs(evaluation: Evaluation) -> Scatter:
@@ -78,19 +81,28 @@ def pairs(evaluation: Evaluation) -> Scatter:
     assert mean.value is not None
     assert worst.value is not None
     i, j = np.triu_indices(len(evaluation.geometry.ids), 1)
-    points = [
-        correlations(survey.moments.whole)[0, i, j]
-        for survey in (evaluation.reference, evaluation.generated)
+    clouds = [
+        Cloud(f"from {energy_words(decade.low)}", np.stack([one[i, j], other[i, j]], 1))
+        for decade, one, other in zip(evaluation.decades, *_correlations(evaluation), strict=True)
     ]
     return Scatter(
         name="pairs",
         title="Correlations of layers, pair by pair",
         caption="The same correlations: on the diagonal if they are right. They differ by "
         f"{mean.value.value:.3f} on average and by {worst.value.value:.3f} at worst.",
-        clouds=(Cloud("pairs of layers", np.stack(points, 1)),),
+        clouds=tuple(clouds),
         x_label=f"of the {KINDS[0]}",
         y_label=KINDS[1],
     )
+
+
+def _correlations(evaluation: Evaluation) -> list[np.ndarray]:
+    """Of both files, in the decades of the evaluation."""
+    there = evaluation.reference.moments.whole.count[0] > 0
+    return [
+        correlations(survey.moments.whole)[0, there]
+        for survey in (evaluation.reference, evaluation.generated)
+    ]
 
 
 def counted(evaluation: Evaluation) -> Counted:
