@@ -9,7 +9,7 @@ from scipy import special
 
 import ansatz
 from ansatz.calo import generate as generating
-from ansatz.calo.generate import Chains, check_generator, generate
+from ansatz.calo.generate import Chains, check_energies, check_generator, generate
 from ansatz.calo.geometry import Geometry, to_xml
 from ansatz.calo.heads import MaskedHead
 from ansatz.calo.layers import Layout
@@ -159,7 +159,7 @@ def test_chains_have_the_moments_of_the_prior_under_their_own_energy(run, monkey
     prior = run.model.prior
     energies = jnp.log(jnp.array([2e3, 8e4]))[:, None]
     units = jax.vmap(prior.shown)(energies)
-    assert list(units.sum(1)) == [4, 10]
+    assert list(units.sum(1)) == [0, 3]
     # Weights as large as those of a prior that has learnt, which this one has not.
     weight = jnp.asarray(np.random.default_rng(3).normal(size=len(prior.machine.weight)))
     machine = eqx.tree_at(lambda m: m.weight, prior.machine, weight.astype(jnp.float32) / 2)
@@ -174,6 +174,13 @@ def test_chains_have_the_moments_of_the_prior_under_their_own_energy(run, monkey
         mean = np.exp(minus - special.logsumexp(minus)) @ states
         error = np.sqrt(mean * (1 - mean) / 2000)
         assert np.all(np.abs(codes[of == which].mean(0) - mean) < 4.5 * error)
+
+
+def test_energies_that_were_not_learnt_from_are_warned_of(run, showers):
+    low, high = showers[0].min(), showers[0].max()
+    check_energies(run, np.array([1.1 * low, high / 1.1]))
+    with pytest.warns(UserWarning, match=r"1 of 2 energies lie outside 1,0\d\d to 9\d,\d+ MeV"):
+        check_energies(run, np.array([1.1 * low, 2 * high]))
 
 
 def test_what_generates_no_showers_is_refused(showers, tmp_path):

@@ -1,6 +1,7 @@
 """Showers at given energies from a fitted generator, block by block, and how to go on with them."""
 
 import math
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -94,6 +95,19 @@ def check_generator(run: Run) -> None:
         )
     if not run.finished:
         raise RunError(f"The fit {run.path} is not finished: ansatz fit --resume {run.path}.")
+
+
+def check_energies(run: Run, energies: Float[np.ndarray, " showers"]) -> None:
+    """Warn of energies, MeV, that none of the showers had from which the run has learnt."""
+    spec = run.record.spec
+    (low,), (high,) = spec.condition_lowest, spec.condition_highest
+    away = int(np.sum((energies < low) | (energies > high)))
+    if away:
+        warnings.warn(
+            f"{away:,} of {len(energies):,} energies lie outside {low:,.0f} to {high:,.0f} MeV, "
+            "those of the showers that the run has learnt from: what it makes there is a guess.",
+            stacklevel=2,
+        )
 
 
 def generate(

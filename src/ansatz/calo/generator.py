@@ -29,8 +29,8 @@ from ansatz.protocol.errors import OptionError
 from ansatz.protocol.recipe import Spec
 from ansatz.protocol.source import Batch
 
-STEPS = tuple(math.log(10) * (2.5 + k / 4) for k in range(17))
-"""Of ln E_inc, E_inc in MeV: from 300 MeV to 3 TeV."""
+STEP = math.log(10) / 2
+"""In ln E_inc from one unit that shows it to the next."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,8 +63,13 @@ class ShowerRecipe(MachinePriorRecipe):
     """Units of these blocks, in which all layers meet."""
     clamp: bool = True
     """Whether codes are drawn under the incident energy: the prior shows it by units, one for
-    every step of a quarter of a decade, that pull at every bit and are clamped. With --prior
-    bernoulli bits are coupled to nothing else."""
+    every half of a decade, that pull at every bit and are clamped. With --prior bernoulli bits are
+    coupled to nothing else."""
+    sweeps: int = 200
+    """Of the prior's chains from a random start until they have forgotten it."""
+    annealing: int = 1000
+    """Steps in which log Z is annealed from either side once the fit is done, under each step of
+    the energy."""
     preprocess: tuple[str, ...] = ("none",)
     """Nothing: energies are in MeV."""
 
@@ -109,12 +114,18 @@ class ShowerRecipe(MachinePriorRecipe):
         return True
 
     def shown(self, spec: Spec) -> Shown:
-        return Steps(STEPS) if self.clamp else Categories(())
+        if not self.clamp:
+            return Categories(())
+        ends = zip(spec.condition_lowest, spec.condition_highest, strict=True)
+        low, high = next(ends, (1.0, 1.0))
+        first, last = math.floor(math.log(low) / STEP) + 1, math.ceil(math.log(high) / STEP)
+        return Steps(tuple(STEP * k for k in range(first, last)))
 
     def _placed(self, spec: Spec) -> Placement:
         none = replace(self, clamp=False)
         placed = MachinePriorRecipe._placed(none, spec)
-        return pulled(placed, len(STEPS), self.prior == "boltzmann") if self.clamp else placed
+        shown = self.shown(spec).size
+        return pulled(placed, shown, self.prior == "boltzmann") if self.clamp else placed
 
     def view(self, spec: Spec) -> View:
         return View(spec.shape, self.dtype)

@@ -42,6 +42,10 @@ class Spec:
     """The least value, likewise."""
     highest: tuple[float, ...] = (math.inf,)
     """The largest value, likewise."""
+    condition_lowest: tuple[float, ...] = ()
+    """The least value of each column of the condition, of categories their least number."""
+    condition_highest: tuple[float, ...] = ()
+    """The largest value, likewise."""
     constant: tuple[int, ...] = ()
     """The places of numbers that never vary, of an event laid out in a row."""
     missing: bool = False
