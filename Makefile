@@ -13,7 +13,7 @@ TEST_ENV := JAX_DISABLE_MOST_OPTIMIZATIONS=1 JAX_COMPILATION_CACHE_DIR=$(CURDIR)
 .PHONY: demo test test-fast kill-test studies bench docs lint format install lock clean help
 
 help:
-	@echo "make demo       fit a model to the embedded digits and sample it"
+	@echo "make demo       simulate showers, fit a generator to them, generate, judge: seven minutes"
 	@echo "make test       install, lint, check types, run all tests"
 	@echo "make test-fast  the tests without the slow ones"
 	@echo "make kill-test  kill twenty fits at random moments; each must resume to the same bits"
@@ -23,12 +23,10 @@ help:
 	@echo "make format     format the code"
 
 demo: $(READY)
-	@$(BIN)/ansatz fit vae digits --latent 16 --epochs 200 --out runs/digits --force
-	@$(BIN)/ansatz sample runs/digits -n 100 --out runs/digits/samples.npy --force
-	@$(BIN)/ansatz evaluate runs/digits
+	@$(BIN)/ansatz study calo-qvae --quick --out runs/demo --force
 	@echo
-	@echo "The run is in runs/digits: recipe.toml has its settings, history.jsonl its course,"
-	@echo "model.safetensors its weights, samples.npy a hundred new digits of 8 x 8."
+	@echo "runs/demo has it all: report.html with generated showers beside simulated ones, a page"
+	@echo "with every histogram in evaluation/, the fit in fit/, and showers in generated.h5."
 
 test: lint
 	@$(TEST_ENV) $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal

@@ -14,10 +14,10 @@ from test_features import showers as drawn
 
 from ansatz.calo import report
 from ansatz.calo.effort import Effort
-from ansatz.calo.evaluation import evaluate
+from ansatz.calo.evaluation import Standard, evaluate
 from ansatz.calo.geometry import GEOMETRIES
-from ansatz.calo.merits import Sample
 from ansatz.calo.published import MERITS, published
+from ansatz.calo.sample import Floor, Sample
 from ansatz.calo.showers import ShowerFile
 from ansatz.calo.writing import ShowerWriter
 from ansatz.evaluate.frechet import batch_sizes
@@ -182,6 +182,17 @@ def test_without_another_file_the_floor_is_that_of_halves(by_halves, judged):
         assert named(by_halves)[name].value == named(judged)[name].value
         assert named(by_halves)[name].floor != named(judged)[name].floor
     assert by_halves.separations == judged.separations
+
+
+def test_one_reference_judges_several_files_and_measures_floors_once(files, judged, monkeypatch):
+    first, second, third = (ShowerFile(files / f"{name}.h5", GEOMETRY) for name in "abc")
+    standard = Standard.of(first, third, SMALL)
+    one = standard.judge(second)
+    assert named(one) == named(judged)
+    monkeypatch.setattr(Floor, "measured", lambda floor, key, _: floor._found[key])
+    again = standard.judge(second, replace(SMALL, classified=0, neighbours=0))
+    assert {m.name: m for m in again.merits}.items() < named(judged).items()
+    assert again.separations == judged.separations
 
 
 def test_what_is_not_as_the_published_figures_says_so(judged):

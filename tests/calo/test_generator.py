@@ -194,3 +194,32 @@ def test_what_generates_no_showers_is_refused(showers, tmp_path):
         ansatz.fit("calo-qvae", events, **SMALL)
     with pytest.raises(DataError, match="have to be positive"):
         ansatz.fit("calo-qvae", (events, energies[:, None] - 5e3), **SMALL)
+
+
+def test_a_fit_shows_showers_held_out_decoded_and_generated(run, showers):
+    """Each kind at the same energies; what is counted is what NumPy counts."""
+    # A half of the energy is where two bins meet.
+    energies, events = showers[0], np.float32(0.97) * showers[1]
+    found = {figure.name: figure for figure in run.figures((events, energies[:, None]))}
+    names = {"shower", "response", "profiles", "hits", "voxels", "energies", "moments"}
+    assert names <= found.keys()
+    assert found["shower"].row_labels == ("held out", "decoded", "generated")
+    cut = run.record.recipe.voxels.cut
+    events = np.where(events < cut, 0, events)
+    share = events.sum(1) / energies
+    for k, panel in enumerate(found["response"].panels):
+        own = (energies >= 10 ** (3 + k)) & (energies < 10 ** (4 + k))
+        wanted = np.histogram(share[own], panel.edges)[0]
+        np.testing.assert_array_equal(panel.counts["held out"], wanted)
+        # After two epochs some have more than 1.5 times their energy, where bins end.
+        assert 0.5 * own.sum() < panel.counts["generated"].sum() <= own.sum()
+    whole = found["hits"].panels[0]
+    assert all(counts.sum() == len(events) for counts in whole.counts.values())
+    hits = (events > 0).sum(1)
+    wanted = np.histogram(np.maximum(hits, 0.5), whole.edges)[0]
+    np.testing.assert_array_equal(whole.counts["held out"], wanted)
+    (profile, *_), low = found["profiles"].panels, energies < 1e4
+    layer = events[low][:, UNEVEN.layers[1]].sum(1) / energies[low]
+    assert profile.curves[0].y[1] == pytest.approx(100 * layer.mean(), rel=1e-5)
+    assert "log Z is exact." in found["energies"].caption
+    assert not {figure.name for figure in run.figures_without_data()} & names

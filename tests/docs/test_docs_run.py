@@ -25,6 +25,7 @@ NOT_RUN = {
     "open-mpi": "needs mpirun",
     "study": "takes a minute; tests/studies carries it out",
     "mnist": "needs images that do not come with the package",
+    "challenge": "needs the challenge's files; tests/calo/test_showers.py reads their like",
     "processes": "several processes that wait for each other; tests/runs/test_devices.py has them",
 }
 """The blocks that are not run, and why."""

@@ -6,6 +6,7 @@ from contextlib import suppress
 import pytest
 from markdown_blocks import PAGES, ROOT
 
+from ansatz.calo.published import published
 from ansatz.cli.main import COMMANDS, run
 from ansatz.data.catalogue import CATALOGUE
 from ansatz.data.preprocessing import _STEPS
@@ -19,7 +20,7 @@ LARGEST = 150_000
 """Bytes of a picture."""
 
 
-CALO = ("simulate", "info", "features", "evaluate")
+CALO = ("simulate", "info", "features", "generate", "evaluate", "baseline")
 
 
 def text(page):
@@ -45,6 +46,19 @@ def models_table():
 def test_the_table_of_models_is_read_off_the_classes():
     table = models_table()
     assert table in text("README.md"), f"README.md should have this table:\n{table}"
+
+
+def test_published_figures_in_the_readme_are_those_published():
+    columns = ("FPD", "KPD", "AUC high", "CPU ms")
+    known = {model.model: model.merits for model in published("dataset2")}
+    rows = re.findall(
+        r"^\| (.+?)(?: by itself.*?)? \| full simulation \| (.+) \|$", text("README.md"), re.M
+    )
+    assert len(rows) == 8
+    for model, cells in rows:
+        for name, cell in zip(columns, cells.split("|"), strict=True):
+            number = cell.strip().replace("−", "-")
+            assert known[model][name] == (float(number) if number else None)
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,16 @@ class Effort:
     neighbours: int = 10_000
     """Events of each kind for precision, recall, density and coverage; without any, none."""
 
+    @property
+    def kept(self) -> int:
+        """Showers of a file that are kept whole."""
+        return max(self.classified, self.neighbours)
+
+    @property
+    def distances(self) -> tuple[int, ...]:
+        """What the distances of features depend on."""
+        return self.sample, self.least, self.most, self.resamplings, self.kernel
+
     def operations(self, geometry: Geometry, events: int) -> float:
         """Floating-point operations of classifiers and neighbours, roughly, with their floors.
 

@@ -10,10 +10,11 @@ from ansatz.calo.effort import DEFAULT, Effort
 from ansatz.calo.geometry import Geometry
 from ansatz.calo.histograms import Binning, binnings
 from ansatz.calo.hits import hit_binnings
-from ansatz.calo.merits import Merit, Sample, by_group, classifiers, coverings, distances
+from ansatz.calo.merits import Merit, by_group, classifiers, coverings, distances
 from ansatz.calo.moments import decades_of
 from ansatz.calo.published import published
 from ansatz.calo.response import Decade, Hits, by_decade, correlation_merits, hits_of
+from ansatz.calo.sample import Floor, Sample
 from ansatz.calo.showers import ShowerFile
 from ansatz.calo.survey import PROFILES, Survey, largest, survey
 from ansatz.evaluate.separation import separation
@@ -113,6 +114,100 @@ class Evaluation:
         }
 
 
+@dataclass(frozen=True, eq=False)
+class Standard:
+    """A reference that was gone through, by which one file after the other can be judged."""
+
+    reference: Survey
+    independent: Survey | None
+    binnings: tuple[Binning, ...]
+    intervals: np.ndarray
+    decades: np.ndarray
+    floor: Floor
+    effort: Effort
+    seed: int
+    watch: Watch
+
+    @classmethod
+    def of(
+        cls,
+        first: ShowerFile,
+        other: ShowerFile | None,
+        effort: Effort = DEFAULT,
+        seed: int = 0,
+        watch: Watch = unseen,
+    ) -> "Standard":
+        """With another file of the same kind, or else the reference's halves, for floors."""
+        tops = largest(first, watch)
+        bins = binnings(first.geometry, tops) + hit_binnings(first.geometry, tops)
+        low, high = first.energies.min(), first.energies.max()
+        intervals = np.geomspace(0.999 * low, 1.001 * high, (PROFILES if high > low else 1) + 1)
+        decades, halves = decades_of(first.energies), other is None
+
+        # Halves are as large as what they are the floor of.
+        def gone_through(file: ShowerFile, seed: int, parts: int) -> Survey:
+            return survey(
+                file,
+                bins,
+                intervals,
+                decades,
+                sample=effort.sample,
+                kept=effort.kept * parts,
+                seed=seed,
+                parts=parts,
+                watch=watch,
+            )
+
+        ours = gone_through(first, seed, 1 + halves)
+        theirs = None if other is None else gone_through(other, seed + 2, 1)
+        floor = (
+            Floor(Sample.of(ours, slice(0, None, 2)), Sample.of(ours, slice(1, None, 2)))
+            if theirs is None
+            else Floor(Sample.of(ours), Sample.of(theirs))
+        )
+        return cls(ours, theirs, bins, intervals, decades, floor, effort, seed, watch)
+
+    def judge(self, file: ShowerFile, effort: Effort | None = None) -> Evaluation:
+        """One file, with less effort if that is given."""
+        effort = self.effort if effort is None else effort
+        ours, others, seed, watch = self.reference, self.independent, self.seed, self.watch
+        theirs = survey(
+            file,
+            self.binnings,
+            self.intervals,
+            self.decades,
+            sample=effort.sample,
+            kept=effort.kept,
+            seed=seed + 1,
+            watch=watch,
+        )
+        pair = Sample.of(ours), Sample.of(theirs)
+        counts = ours.counts if others is None else [ours.histograms, others.histograms]
+        halves = ours.moments.halves if others is None else (ours.moments, others.moments)
+        return Evaluation(
+            geometry=ours.file.geometry,
+            reference=ours,
+            generated=theirs,
+            independent=None if others is None else others.file,
+            binnings=self.binnings,
+            intervals=self.intervals,
+            decades=by_decade(ours.moments, theirs.moments, self.decades),
+            hits=hits_of(ours.moments, theirs.moments, ours.file.geometry),
+            separations=[
+                separation(*both) for both in zip(ours.histograms, theirs.histograms, strict=True)
+            ],
+            floors=[separation(*both) for both in zip(*counts, strict=True)],
+            merits=[
+                *distances(pair, self.floor, effort, seed, watch),
+                *classifiers(pair, self.floor, effort, seed, watch),
+                *coverings(pair, self.floor, effort, watch),
+                *correlation_merits(ours, theirs, halves),
+            ],
+            effort=effort,
+            seed=seed,
+        )
+
+
 def evaluate(
     reference: str | Path,
     generated: str | Path,
@@ -132,71 +227,7 @@ def evaluate(
     if not 0 <= seed < 2**31:
         raise OptionError(f"seed must be at least 0 and below 2147483648; it is {seed}.")
     first, second, third = opened(reference, generated, independent, geometry)
-    tops = largest(first, watch)
-    bins = binnings(first.geometry, tops) + hit_binnings(first.geometry, tops)
-    decades = decades_of(first.energies)
-    low, high = first.energies.min(), first.energies.max()
-    intervals = np.geomspace(0.999 * low, 1.001 * high, (PROFILES if high > low else 1) + 1)
-    kept = max(effort.classified, effort.neighbours)
-    halves = third is None
-    # Halves are as large as what they are the floor of.
-    ours = survey(
-        first,
-        bins,
-        intervals,
-        decades,
-        sample=effort.sample,
-        kept=kept * (1 + halves),
-        seed=seed,
-        parts=1 + halves,
-        watch=watch,
-    )
-    theirs, others = (
-        None
-        if file is None
-        else survey(
-            file,
-            bins,
-            intervals,
-            decades,
-            sample=effort.sample,
-            kept=kept,
-            seed=seed + 1 + k,
-            watch=watch,
-        )
-        for k, file in enumerate((second, third))
-    )
-    assert theirs is not None
-    pair = Sample.of(ours), Sample.of(theirs)
-    floor_counts = ours.counts if others is None else [ours.histograms, others.histograms]
-    halves_of = ours.moments.halves if others is None else (ours.moments, others.moments)
-    floor = (
-        (Sample.of(ours, slice(0, None, 2)), Sample.of(ours, slice(1, None, 2)))
-        if others is None
-        else (pair[0], Sample.of(others))
-    )
-    return Evaluation(
-        geometry=first.geometry,
-        reference=ours,
-        generated=theirs,
-        independent=third,
-        binnings=bins,
-        intervals=intervals,
-        decades=by_decade(ours.moments, theirs.moments, decades),
-        hits=hits_of(ours.moments, theirs.moments, first.geometry),
-        separations=[
-            separation(*counts) for counts in zip(ours.histograms, theirs.histograms, strict=True)
-        ],
-        floors=[separation(*counts) for counts in zip(*floor_counts, strict=True)],
-        merits=[
-            *distances(pair, floor, effort, seed, watch),
-            *classifiers(pair, floor, effort, seed, watch),
-            *coverings(pair, floor, effort, watch),
-            *correlation_merits(ours, theirs, halves_of),
-        ],
-        effort=effort,
-        seed=seed,
-    )
+    return Standard.of(first, third, effort, seed, watch).judge(second)
 
 
 def opened(

@@ -1,7 +1,5 @@
 """What an evaluation has to show: every histogram, profiles, and showers layer by layer."""
 
-from collections.abc import Iterable, Iterator
-
 import numpy as np
 
 from ansatz.calo.evaluation import Evaluation
@@ -15,13 +13,13 @@ from ansatz.calo.histograms import (
     WIDTHS,
 )
 from ansatz.calo.response_figures import response_figures
+from ansatz.calo.shower_figures import GEV, beside, discs, sums
 from ansatz.calo.survey import Survey
 from ansatz.calo.words import KINDS, energy_words
-from ansatz.protocol.figures import Counts, Curve, Curves, Disc, Discs, Figure, Panel, Ratios
+from ansatz.protocol.figures import Counts, Curve, Curves, Discs, Figure, Panel, Ratios
 
-GEV = 1000.0
-SINGLE, SHOWN = 3, 12
-"""How many single showers of either kind, and in how many of their layers."""
+SINGLE = 3
+"""How many single showers of either kind are shown."""
 
 TITLES = {
     TOTAL: ("Deposited over incident energy", ""),
@@ -111,7 +109,7 @@ def average(evaluation: Evaluation) -> Discs:
         caption="The mean energy of every voxel, layer by layer, on a logarithmic scale. A layer "
         "is seen along the direction of the particle; its rings are drawn equally wide.",
         rows=tuple(
-            tuple(_discs(evaluation, survey.mean, range(len(evaluation.geometry.ids))))
+            tuple(discs(evaluation.geometry, survey.mean, range(len(evaluation.geometry.ids))))
             for survey in _surveys(evaluation)
         ),
         row_labels=KINDS,
@@ -132,20 +130,18 @@ def single(evaluation: Evaluation) -> list[Figure]:
     for row in dict.fromkeys(order[places].tolist()):
         near = int(np.argmin(np.abs(np.log(theirs.energies / ours.energies[row]))))
         pair = [survey.voxels[[k]].toarray()[0] for survey, k in ((ours, row), (theirs, near))]
-        sums = [_sums(evaluation, shower) for shower in pair]
+        energies = [sums(evaluation.geometry, shower) for shower in pair]
         energy = energy_words(ours.energies[row])
-        curves = tuple(Curve(kind, ids, s / GEV) for kind, s in zip(KINDS, sums, strict=True))
+        curves = tuple(Curve(kind, ids, e / GEV) for kind, e in zip(KINDS, energies, strict=True))
         panels.append(Panel(f"GeV, of {energy}", curves))
-        layers = _most(sums[0] + sums[1])
         shown.append(
-            Discs(
+            beside(
+                evaluation.geometry,
+                dict(zip(KINDS, pair, strict=True)),
                 name=f"shower-{len(shown) + 1}",
                 title=f"A shower of {energy}",
                 caption="The energy of every voxel in some layers of one shower of the reference, "
                 "and of the generated one whose energy is nearest.",
-                rows=tuple(tuple(_discs(evaluation, shower, layers)) for shower in pair),
-                row_labels=KINDS,
-                unit="MeV",
             )
         )
     lines = Curves(
@@ -164,21 +160,3 @@ def _surveys(evaluation: Evaluation) -> tuple[Survey, Survey]:
 
 def _has(evaluation: Evaluation, group: str) -> bool:
     return any(binning.group == group for binning in evaluation.binnings)
-
-
-def _sums(evaluation: Evaluation, shower: np.ndarray) -> np.ndarray:
-    return np.array([shower[part].sum() for part in evaluation.geometry.layers])
-
-
-def _most(sums: np.ndarray) -> list[int]:
-    """Layers evenly from the first to where all but a hundredth of the energy is behind."""
-    last = int(np.searchsorted(np.cumsum(sums), 0.99 * sums.sum()))
-    count = min(last + 1, SHOWN)
-    return np.unique(np.rint(np.linspace(0, last, count)).astype(int)).tolist()
-
-
-def _discs(evaluation: Evaluation, shower: np.ndarray, layers: Iterable[int]) -> Iterator[Disc]:
-    geometry = evaluation.geometry
-    for k in layers:
-        values = shower[geometry.layers[k]].reshape(geometry.n_alpha[k], geometry.n_r[k])
-        yield Disc(str(geometry.ids[k]), np.array(geometry.r_edges[k]), values)

@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import PRNGKeyArray
 
+from ansatz.calo.generator_figures import shower_figures
 from ansatz.calo.geometry import Geometry, from_xml, geometry
 from ansatz.calo.heads import MaskedHead
 from ansatz.calo.layers import Layout
@@ -26,8 +27,10 @@ from ansatz.models.vae.shown import Categories, Shown, Steps
 from ansatz.models.vae.view import View
 from ansatz.nets import MLP, ConditionalNet
 from ansatz.protocol.errors import OptionError
+from ansatz.protocol.figures import Figure
 from ansatz.protocol.recipe import Spec
 from ansatz.protocol.source import Batch
+from ansatz.protocol.subject import Subject
 
 STEP = math.log(10) / 2
 """In ln E_inc from one unit that shows it to the next."""
@@ -176,3 +179,7 @@ class ShowerRecipe(MachinePriorRecipe):
         share = batch.event * jnp.exp(-batch.condition)
         raw = model.decoder.head.initial(share)
         return eqx.tree_at(lambda m: m.decoder.net, model, model.decoder.net.with_output_bias(raw))
+
+    def figures(self, model: VAE, subject: Subject) -> tuple[Figure, ...]:
+        own = shower_figures(model, subject, self.voxels)
+        return *own, *MachinePriorRecipe.figures(self, model, subject)

@@ -1,7 +1,7 @@
 """The figures of merit of generated showers, each with its floor."""
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -9,7 +9,7 @@ from scipy import sparse
 
 from ansatz.calo.effort import FULL, Effort
 from ansatz.calo.histograms import Binning
-from ansatz.calo.survey import Survey
+from ansatz.calo.sample import Floor, Sample, evenly
 from ansatz.evaluate.estimate import Estimate
 from ansatz.evaluate.frechet import batch_sizes, frechet_physics_distance
 from ansatz.evaluate.kernel_distance import kernel_physics_distance
@@ -18,8 +18,6 @@ from ansatz.evaluate.scaling import scales
 from ansatz.evaluate.two_sample import TwoSample, classifier_test
 from ansatz.evaluate.watch import Watch, unseen
 
-EMPTY = 0.1
-"""MeV that stand for an empty voxel where the logarithm of its energy is taken."""
 FEWEST = 200
 """Events of each kind, below which a classifier learns nothing to speak of."""
 
@@ -48,42 +46,6 @@ class Merit:
         return found
 
 
-@dataclass(frozen=True, eq=False)
-class Sample:
-    """What metrics see of some showers: features, and some whole showers."""
-
-    features: np.ndarray
-    survey: Survey
-    rows: np.ndarray
-    """Which of the showers that the survey kept whole."""
-
-    @classmethod
-    def of(cls, survey: Survey, every: slice = slice(None)) -> "Sample":
-        """Of a file, all that was kept or every so many of it."""
-        rows = np.arange(len(survey.energies))[every]
-        return cls(survey.features[every], survey, rows)
-
-    def first(self, events: int) -> "Sample":
-        """At most so many whole showers of it, evenly from all."""
-        return replace(self, rows=_evenly(self.rows, events))
-
-    def low(self) -> sparse.csr_array:
-        """log10 of the incident energy, and the voxels divided by it."""
-        energies = self.survey.energies[self.rows]
-        scaled = self.survey.voxels[self.rows]
-        scaled.data /= np.repeat(energies.astype(np.float32), np.diff(scaled.indptr))
-        first = sparse.csr_array(np.log10(energies)[:, None].astype(np.float32))
-        return sparse.hstack([first, scaled], format="csr")
-
-    def logarithms(self) -> np.ndarray:
-        """log10 of every voxel, an empty one as `EMPTY`."""
-        voxels = self.survey.voxels[self.rows]
-        found = np.full(voxels.shape, np.log10(np.float32(EMPTY)), np.float32)
-        rows = np.repeat(np.arange(len(found)), np.diff(voxels.indptr))
-        found[rows, voxels.indices] = np.log10(voxels.data)
-        return found
-
-
 def by_group(binnings: tuple[Binning, ...], values: list[float]) -> dict[str, float]:
     """The mean separation power of every group of histograms."""
     return {
@@ -96,7 +58,7 @@ def by_group(binnings: tuple[Binning, ...], values: list[float]) -> dict[str, fl
 
 def distances(
     pair: tuple[Sample, Sample],
-    floor: tuple[Sample, Sample],
+    floor: Floor,
     effort: Effort,
     seed: int,
     watch: Watch,
@@ -138,18 +100,19 @@ def distances(
         return kernel_physics_distance(one, other, generator, size=size, watch=watch)
 
     def both(
-        measure: Callable[[np.ndarray, np.ndarray], Estimate | None],
+        name: str, measure: Callable[[np.ndarray, np.ndarray], Estimate | None]
     ) -> tuple[Estimate | None, Estimate | None]:
-        value, at_best = (
-            measure(*(sample.features / scales(one.features) for sample in (one, other)))
-            for one, other in (pair, floor)
-        )
-        return _thousands(value), _thousands(at_best)
+        def scaled(one: Sample, other: Sample) -> Estimate | None:
+            scale = scales(one.features)
+            return _thousands(measure(one.features / scale, other.features / scale))
+
+        return scaled(*pair), floor.measured((name, effort.distances, seed), scaled)
 
     used = f"{whole[0]:,} and {whole[1]:,} events"
     few = f"; {_needs(numbers + 1)}" if events <= numbers else ""
     enough = events >= effort.most and effort.most == FULL.most
-    drawn, once, kernels = (both(m) for m in (frechet(True), frechet(False), kernel))
+    drawn, once = both("drawn", frechet(True)), both("once", frechet(False))
+    kernels = both("kernel", kernel)
     return [
         Merit(
             name="FPD",
@@ -183,7 +146,7 @@ def distances(
 
 def classifiers(
     pair: tuple[Sample, Sample],
-    floor: tuple[Sample, Sample],
+    floor: Floor,
     effort: Effort,
     seed: int,
     watch: Watch,
@@ -196,18 +159,17 @@ def classifiers(
         ("low", "log10 E_inc and voxels / E_inc", _voxels),
         ("high", "features", _features),
     ):
-        tests: list[TwoSample | None] = []
-        for one, other in (pair, floor):
+
+        def told(one: Sample, other: Sample, take: Take = take) -> TwoSample | None:
             a, b = take(one, effort.classified), take(other, effort.classified)
             if min(a.shape[0], b.shape[0]) < FEWEST:
-                tests.append(None)
-                continue
-            tests.append(
-                classifier_test(
-                    a, b, seed=seed, epochs=effort.epochs, hidden=effort.hidden, watch=watch
-                )
+                return None
+            return classifier_test(
+                a, b, seed=seed, epochs=effort.epochs, hidden=effort.hidden, watch=watch
             )
-        test, still = tests
+
+        test = told(*pair)
+        still = floor.measured((name, effort, seed), told)
         events = 0 if test is None else test.train + test.validation + test.test
         how = (
             _needs(FEWEST)
@@ -236,21 +198,20 @@ def classifiers(
 
 
 def coverings(
-    pair: tuple[Sample, Sample], floor: tuple[Sample, Sample], effort: Effort, watch: Watch = unseen
+    pair: tuple[Sample, Sample], floor: Floor, effort: Effort, watch: Watch = unseen
 ) -> list[Merit]:
     """Precision, recall, density and coverage of whole showers."""
     if not effort.neighbours:
         return []
-    both: list[Neighbourhoods | None] = []
-    events = 0
-    for one, other in (pair, floor):
+
+    def near(one: Sample, other: Sample) -> Neighbourhoods | None:
         chosen = [sample.first(effort.neighbours) for sample in (one, other)]
-        count = min(len(sample.rows) for sample in chosen)
-        events = events or count
-        if count <= NEIGHBOURS:
-            both.append(None)
-            continue
-        both.append(neighbourhoods(*(sample.logarithms() for sample in chosen), watch=watch))
+        if min(len(sample.rows) for sample in chosen) <= NEIGHBOURS:
+            return None
+        return neighbourhoods(*(sample.logarithms() for sample in chosen), watch=watch)
+
+    events = min(effort.neighbours, *(len(sample.rows) for sample in pair))
+    both = near(*pair), floor.measured(("neighbours", effort.neighbours), near)
     words = {
         "precision": "generated showers near a shower of the reference",
         "recall": "showers of the reference near a generated one",
@@ -273,13 +234,11 @@ def coverings(
     ]
 
 
-def _evenly(found: np.ndarray, events: int) -> np.ndarray:
-    n = len(found)
-    return found if n <= events else found[np.arange(events) * n // events]
+Take = Callable[[Sample, int], np.ndarray | sparse.csr_array]
 
 
 def _features(sample: Sample, events: int) -> np.ndarray:
-    return _evenly(sample.features, events)
+    return evenly(sample.features, events)
 
 
 def _voxels(sample: Sample, events: int) -> sparse.csr_array:

@@ -136,16 +136,13 @@ def width(moments: Moments) -> Float[np.ndarray, "part decade"]:
         return np.sqrt(np.maximum(square, 0) / np.where(n > 1, n - 1, np.nan))
 
 
-def correlations(moments: Moments, decades: bool = False) -> Float[np.ndarray, "part ..."]:
-    """Of the shares E_layer / E_inc of two layers, over all showers or decade by decade.
+def correlations(moments: Moments) -> Float[np.ndarray, "part decade layer layer"]:
+    """Of the shares E_layer / E_inc of two layers, over the showers of each decade.
 
     Pearson's; zero where a share does not vary.
     """
-    count, shares, products = moments.count, moments.shares, moments.products
-    if not decades:
-        count, shares, products = (a.sum(1) for a in (count, shares, products))
-    n = np.maximum(count, 1)[..., None]
-    means, square = shares / n, products / n[..., None]
+    n = np.maximum(moments.count, 1)[..., None]
+    means, square = moments.shares / n, moments.products / n[..., None]
     covariance = square - means[..., :, None] * means[..., None, :]
     variance = np.diagonal(covariance, axis1=-2, axis2=-1)
     varies = variance > CONSTANT * np.diagonal(square, axis1=-2, axis2=-1)

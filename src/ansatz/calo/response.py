@@ -136,22 +136,29 @@ def compared(statistic: Statistic, both: Pair) -> list[Compared]:
 
 
 def correlation_gap(reference: Moments, generated: Moments) -> Float[np.ndarray, "part two"]:
-    """The mean and the largest |difference| of the correlations of two different layers."""
+    """The mean and the largest |difference| of the correlations of two different layers.
+
+    Over all pairs, in all decades in which the reference has two showers.
+    """
     gap = np.abs(correlations(reference) - correlations(generated))
-    pairs = gap[:, *np.triu_indices(gap.shape[-1], 1)]
+    there = reference.count.min(0) > 1
+    pairs = gap[:, there][:, :, *np.triu_indices(gap.shape[-1], 1)].reshape(len(gap), -1)
     return np.stack([pairs.mean(1), pairs.max(1)], 1)
 
 
 def correlation_merits(reference: Survey, generated: Survey, floor: Pair) -> list[Merit]:
     """How far the correlations of layers are from the reference's."""
-    if len(reference.file.geometry.ids) < 2:
+    if len(reference.file.geometry.ids) < 2 or not (reference.moments.whole.count > 1).any():
         return []
     pair = reference.moments, generated.moments
     (values, errors), (floors, floor_errors) = (
         jackknifed(correlation_gap, *each) for each in (pair, floor)
     )
     events = min(len(survey.file) for survey in (reference, generated))
-    what = "difference of the correlations of E_layer / E_inc, over pairs of layers"
+    what = (
+        "difference of the correlations of E_layer / E_inc within a decade, over decades and pairs "
+        "of layers"
+    )
     return [
         Merit(
             name=name,

@@ -1,11 +1,13 @@
 """What an evaluation shows of response, correlations of layers and hits."""
 
+from collections.abc import Iterable
+
 import numpy as np
 
 from ansatz.calo.evaluation import Evaluation
-from ansatz.calo.histograms import VOXEL
-from ansatz.calo.hits import HITS, LATE, WITH_EMPTY, regions
 from ansatz.calo.moments import RATIO, correlations
+from ansatz.calo.response import Compared
+from ansatz.calo.shower_figures import Counted, hits, voxels
 from ansatz.calo.words import KINDS, energy_words
 from ansatz.protocol.figures import Cloud, Counts, Figure, ImageGrid, Ratios, Scatter
 
@@ -15,9 +17,18 @@ READ = "The reference as an area, what was generated as a line; below, their rat
 def response_figures(evaluation: Evaluation) -> list[Figure]:
     """E_tot / E_inc decade by decade, how layers hang together, and hits."""
     found: list[Figure] = [response(evaluation)]
-    if len(evaluation.geometry.ids) > 1:
-        found += [mirrored(evaluation), pairs(evaluation)]
-    return [*found, hits(evaluation), energies_of_voxels(evaluation)]
+    if any(merit.name == "layer correlations" for merit in evaluation.merits):
+        found += [*mirrored(evaluation), pairs(evaluation)]
+    histograms, geometry = counted(evaluation), evaluation.geometry
+    number, energy = (
+        _ratios((each.region, getattr(each, name)) for each in evaluation.hits)
+        for name in ("number", "energy")
+    )
+    return [
+        *found,
+        hits(geometry, histograms, f"{READ} The mean is, by that of the reference, {number}."),
+        voxels(geometry, histograms, f"{READ} The mean of hits is, by the reference's, {energy}."),
+    ]
 
 
 def response(evaluation: Evaluation) -> Ratios:
@@ -40,24 +51,27 @@ def response(evaluation: Evaluation) -> Ratios:
     )
 
 
-def mirrored(evaluation: Evaluation) -> ImageGrid:
-    """Both matrices of correlations in one."""
-    ours, theirs = (
-        correlations(survey.moments.whole)[0]
-        for survey in (evaluation.reference, evaluation.generated)
-    )
-    both = np.tril(ours, -1) + np.triu(theirs, 1) + np.eye(len(ours))
-    return ImageGrid(
-        name="correlations",
-        title="Correlations of layers",
-        caption="Of E_layer / E_inc of two layers, from the first layer (left, top) to the last: "
-        "of the reference below the diagonal, of generated showers above it. With a good generator "
-        "the two sides mirror each other.",
-        images=both[None, None],
-        scale=(-1.0, 1.0),
-        signed=True,
-        joined=True,
-    )
+def mirrored(evaluation: Evaluation) -> list[ImageGrid]:
+    """Both matrices of correlations in one, decade by decade."""
+    ours, theirs = _correlations(evaluation)
+    shown: list[ImageGrid] = []
+    for decade, one, other in zip(evaluation.decades, ours, theirs, strict=True):
+        both = np.tril(one, -1) + np.triu(other, 1) + np.eye(len(one))
+        shown.append(
+            ImageGrid(
+                name=f"correlations-{len(shown) + 1}",
+                title=f"Correlations of layers, {energy_words(decade.low)} to "
+                f"{energy_words(decade.high)}",
+                caption="Of E_layer / E_inc of two layers, from the first (left, top) to the last: "
+                "of the reference below the diagonal, of generated showers above it. With a good "
+                "generator the sides mirror each other.",
+                images=both[None, None],
+                scale=(-1.0, 1.0),
+                signed=True,
+                joined=True,
+            )
+        )
+    return shown
 
 
 def pairs(evaluation: Evaluation) -> Scatter:
@@ -67,62 +81,32 @@ def pairs(evaluation: Evaluation) -> Scatter:
     assert mean.value is not None
     assert worst.value is not None
     i, j = np.triu_indices(len(evaluation.geometry.ids), 1)
-    points = [
-        correlations(survey.moments.whole)[0, i, j]
-        for survey in (evaluation.reference, evaluation.generated)
+    clouds = [
+        Cloud(f"from {energy_words(decade.low)}", np.stack([one[i, j], other[i, j]], 1))
+        for decade, one, other in zip(evaluation.decades, *_correlations(evaluation), strict=True)
     ]
     return Scatter(
         name="pairs",
         title="Correlations of layers, pair by pair",
         caption="The same correlations: on the diagonal if they are right. They differ by "
         f"{mean.value.value:.3f} on average and by {worst.value.value:.3f} at worst.",
-        clouds=(Cloud("pairs of layers", np.stack(points, 1)),),
+        clouds=tuple(clouds),
         x_label=f"of the {KINDS[0]}",
         y_label=KINDS[1],
     )
 
 
-def hits(evaluation: Evaluation) -> Ratios:
-    """How many a shower has."""
-    said = [
-        f"in {each.region} × {each.number.ratio.value:.3f} ± {each.number.ratio.error:.2g}"
-        for each in evaluation.hits
+def _correlations(evaluation: Evaluation) -> list[np.ndarray]:
+    """Of both files, in the decades of the evaluation."""
+    there = evaluation.reference.moments.whole.count[0] > 0
+    return [
+        correlations(survey.moments.whole)[0, there]
+        for survey in (evaluation.reference, evaluation.generated)
     ]
-    return _of_regions(
-        evaluation,
-        (HITS,),
-        "hits",
-        "Hits of a shower",
-        f"Voxels above the cut. {READ} The first bin is of none. Generated showers have as many "
-        f"hits as those of the reference {' and '.join(said)}.",
-    )
 
 
-def energies_of_voxels(evaluation: Evaluation) -> Ratios:
-    """With the voxels that are empty, and without."""
-    said = [
-        f"in {each.region} × {each.energy.ratio.value:.3f} ± {each.energy.ratio.error:.2g}"
-        for each in evaluation.hits
-    ]
-    return _of_regions(
-        evaluation,
-        (WITH_EMPTY, VOXEL),
-        "voxels",
-        "Energies of voxels with the empty ones and without",
-        f"{READ} Where empty ones are counted they are in the first bin. A hit of generated "
-        f"showers has as much energy as one of the reference {' and '.join(said)}.",
-        "MeV",
-    )
-
-
-def _of_regions(
-    evaluation: Evaluation,
-    groups: tuple[str, ...],
-    name: str,
-    title: str,
-    caption: str,
-    unit: str = "",
-) -> Ratios:
+def counted(evaluation: Evaluation) -> Counted:
+    """The histograms of hits and voxels, by group."""
     rows = zip(
         evaluation.binnings,
         evaluation.reference.histograms,
@@ -130,16 +114,14 @@ def _of_regions(
         evaluation.separations,
         strict=True,
     )
-    found = {binning.group: (binning, ours, theirs, s) for binning, ours, theirs, s in rows}
-    panels = []
-    for region, apart in zip(regions(evaluation.geometry), ("", LATE), strict=True):
-        for group in groups:
-            binning, ours, theirs, value = found[group + apart]
-            of = {WITH_EMPTY: ", with empty", VOXEL: ", hits"}.get(group, "")
-            shown = dict(zip(KINDS, (ours, theirs), strict=True))
-            panels.append(
-                Counts(f"{region.name}{of}", binning.edges, shown, f"S {value:.2g}", True)
-            )
-    return Ratios(
-        name=name, title=title, caption=caption, panels=tuple(panels), unit=unit, log=True
+    return {
+        binning.group: (binning, dict(zip(KINDS, both, strict=True)), f"S {value:.2g}")
+        for binning, *both, value in rows
+    }
+
+
+def _ratios(found: Iterable[tuple[str, Compared]]) -> str:
+    return " and ".join(
+        f"{ratio.value:.3f} ± {ratio.error:.2g} of it in {region}"
+        for region, (_, _, ratio) in found
     )

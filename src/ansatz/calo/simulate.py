@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, replace
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,8 @@ from ansatz.calo.energies import Energies
 from ansatz.calo.geometry import Geometry
 from ansatz.calo.medium import DETECTORS
 from ansatz.calo.simulator import Simulator
+from ansatz.calo.writing import ShowerWriter
+from ansatz.evaluate.watch import Watch, unseen
 from ansatz.protocol.errors import OptionError
 
 TOGETHER = 64
@@ -45,6 +48,31 @@ def simulate(
         return drawn[:wanted], showers[:wanted]
 
     return _ahead(block, -(-number // TOGETHER))
+
+
+def write(
+    simulator: Simulator,
+    energies: Energies,
+    number: int,
+    out: Path,
+    *,
+    seed: int = 0,
+    force: bool = False,
+    watch: Watch = unseen,
+) -> dict[str, Any]:
+    """The same into a file; what the file says of itself."""
+    blocks = simulate(simulator, energies, number, seed=seed)
+    said = attributes(simulator, energies, number, seed)
+    with ShowerWriter(out, simulator.geometry, said, force=force) as writer:
+
+        def written() -> Iterator[np.ndarray]:
+            for drawn, showers in blocks:
+                writer.append(drawn, showers)
+                yield drawn
+
+        for _ in watch(written(), number, "Simulating"):
+            pass
+    return said
 
 
 def _ahead(block: Callable[[int], Block], count: int) -> Iterator[Block]:

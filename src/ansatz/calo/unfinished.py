@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from ansatz.calo.generate import Chains, generate
+from ansatz.calo.generate import Chains, check_generator, generate
+from ansatz.calo.generator import ShowerRecipe
+from ansatz.calo.writing import ShowerWriter
+from ansatz.evaluate.watch import Watch, unseen
 from ansatz.models.boltzmann.device import Device
 from ansatz.models.boltzmann.diagnostics import Mixing
 from ansatz.models.vae.machine_prior import MachinePrior
@@ -110,3 +113,38 @@ def generated(
     for block, (showers, left) in enumerate(rest, first):
         unfinished.keep(block, showers, left)
         yield showers
+
+
+def write(
+    run: Run,
+    energies: Float[np.ndarray, " showers"],
+    out: Path,
+    asked: dict[str, Any],
+    *,
+    seed: int = 0,
+    device: Callable[[], Device | None] = lambda: None,
+    force: bool = False,
+    watch: Watch = unseen,
+) -> None:
+    """Generate a file of showers, or go on with it; it says that it was generated.
+
+    `asked` tells the showers from others that were asked for under the same name. The `device` is
+    made ready only when the file can be written.
+    """
+    check_generator(run)
+    recipe = run.record.recipe
+    assert isinstance(recipe, ShowerRecipe)
+    said = {
+        "synthetic": True,
+        "generator": f"ansatz {recipe.name}",
+        "energies_of": asked["energies"],
+        "seed": seed,
+    }
+    unfinished = Unfinished.of(out)
+    with ShowerWriter(out, recipe.voxels, said, force=force) as writer:
+        blocks = generated(run, energies, unfinished, asked, seed=seed, device=device())
+        first = 0
+        for showers in watch(blocks, len(energies), "Generating"):
+            writer.append(energies[first : first + len(showers)], showers)
+            first += len(showers)
+    unfinished.clear()

@@ -1,6 +1,7 @@
 """`ansatz calo`: showers in calorimeters: simulate them, read them, judge them."""
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -100,8 +101,7 @@ def run(words: list[str]) -> int:
 def _simulate(found: Simulate) -> int:
     from ansatz.calo.energies import DEFAULTS, energies
     from ansatz.calo.geometry import geometry
-    from ansatz.calo.simulate import attributes, simulate, simulator_of
-    from ansatz.calo.writing import ShowerWriter
+    from ansatz.calo.simulate import simulator_of, write
 
     simulator = simulator_of(
         geometry(found.geometry),
@@ -112,13 +112,15 @@ def _simulate(found: Simulate) -> int:
         smooth=found.smooth,
     )
     chosen = energies(found.energy or DEFAULTS[simulator.geometry.name])
-    blocks = simulate(simulator, chosen, found.number, seed=found.seed)
-    said = attributes(simulator, chosen, found.number, found.seed)
-    with ShowerWriter(found.out, simulator.geometry, said, force=found.force) as writer:
-        for drawn, showers in watched(
-            blocks, found.number, "Simulating", quiet=found.quiet, count=_showers
-        ):
-            writer.append(drawn, showers)
+    said = write(
+        simulator,
+        chosen,
+        found.number,
+        found.out,
+        seed=found.seed,
+        force=found.force,
+        watch=partial(watched, quiet=found.quiet),
+    )
     if found.json:
         print_json({"out": str(found.out), **said, "geometry": simulator.geometry.name})
     elif not found.quiet:

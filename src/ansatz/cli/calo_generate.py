@@ -1,6 +1,7 @@
 """`ansatz calo fit` and `ansatz calo generate`: a generator of showers, and showers from it."""
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -65,10 +66,9 @@ def generate(words: list[str]) -> int:
     """Parse, generate, write."""
     found = parse(Generate, words, "ansatz calo generate")
     from ansatz.calo.energies import DEFAULTS, energies
-    from ansatz.calo.generate import TOGETHER, check_energies, check_generator
+    from ansatz.calo.generate import check_energies, check_generator
     from ansatz.calo.showers import ShowerFile
-    from ansatz.calo.unfinished import Unfinished, generated
-    from ansatz.calo.writing import ShowerWriter
+    from ansatz.calo.unfinished import write
     from ansatz.runs.load import load
 
     if found.number < 1:
@@ -92,21 +92,16 @@ def generate(words: list[str]) -> int:
         "seed": found.seed,
         "sampler": found.sampler,
     }
-    said = {
-        "synthetic": True,
-        "generator": f"ansatz {RECIPE}",
-        "energies_of": chosen,
-        "seed": found.seed,
-    }
-    unfinished = Unfinished.of(found.out)
-    with ShowerWriter(found.out, geometry, said, force=found.force) as writer:
-        device = device_of(found.sampler, run, found.seed, quiet=found.quiet)
-        blocks = generated(run, drawn, unfinished, asked, seed=found.seed, device=device)
-        for block, showers in enumerate(
-            watched(blocks, len(drawn), "Generating", quiet=found.quiet)
-        ):
-            writer.append(drawn[block * TOGETHER : block * TOGETHER + len(showers)], showers)
-    unfinished.clear()
+    write(
+        run,
+        drawn,
+        found.out,
+        asked,
+        seed=found.seed,
+        device=lambda: device_of(found.sampler, run, found.seed, quiet=found.quiet),
+        force=found.force,
+        watch=partial(watched, quiet=found.quiet),
+    )
     if found.json:
         print_json({"out": str(found.out), **asked})
     elif not found.quiet:

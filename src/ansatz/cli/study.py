@@ -112,6 +112,10 @@ def _print(outcome: "Outcome", found: Carry) -> None:
         )
         return
     print(f"{outcome.study.title}\n")
+    for table in outcome.tables:
+        print(f"{table.title}\n")
+        print_table(table.rows, table.header)
+        print()
     print_table(
         [
             (

@@ -69,6 +69,7 @@ def carry_out(
             quick=quick,
             seed=seed,
             claims=findings.claims,
+            tables=findings.tables,
             runs=tuple(sorted(path.parent for path in folder.glob(f"*/{RECIPE}"))),
             figures=write_figures(folder / FIGURES, renderings),
             page=folder / "report.html",

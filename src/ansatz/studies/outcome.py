@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ansatz.report.page import Grid
 from ansatz.studies.claim import Claim, Verdict
 from ansatz.studies.study import Study
 
@@ -17,6 +18,7 @@ class Outcome:
     quick: bool
     seed: int
     claims: tuple[Claim, ...]
+    tables: tuple[Grid, ...] = ()
     runs: tuple[Path, ...]
     figures: dict[str, dict[str, Path]]
     """By the figure's name and the format."""
@@ -47,4 +49,8 @@ class Outcome:
             "seed": self.seed,
             "holds": self.holds,
             "claims": [claim.to_dict() for claim in self.claims],
+            "tables": [
+                {"title": t.title, "header": list(t.header), "rows": [list(r) for r in t.rows]}
+                for t in self.tables
+            ],
         }

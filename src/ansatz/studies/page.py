@@ -29,6 +29,7 @@ def page(outcome: Outcome, figures: tuple[Rendering, ...], folder: str) -> str:
         merits=[_merit(claim) for claim in outcome.claims],
         figures=figures,
         folder=folder,
+        grids=outcome.tables,
         tables={
             **{f"{k}. {c.sentence}": _reasons(c) for k, c in enumerate(outcome.claims, 1)},
             "How it was found": facts,

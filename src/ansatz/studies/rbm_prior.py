@@ -180,7 +180,8 @@ def figures(fitted: dict[str, Fitted], seed: int) -> tuple[Figure, ...]:
         )
         if prior == "boltzmann":
             costs = (codes.cost_of_events, codes.cost_of_prior)
-            found.append(energy_figure(*(np.asarray(cost, float) for cost in costs)))
+            of_events, of_prior = (np.asarray(cost, float) for cost in costs)
+            found.append(energy_figure(of_events, of_prior))
         found.append(replace(moments, name=f"moments-{prior}", title=title, caption=caption))
     found.append(memory(recorded(run.model.prior.machine, key)))
     images = [own.sample(12, seed=seed, mean=True) for own, _, _ in fitted.values()]

@@ -12,6 +12,7 @@ from ansatz.data.write import Writer
 from ansatz.evaluate.watch import Watch, unseen
 from ansatz.protocol.errors import RunError
 from ansatz.protocol.figures import Figure
+from ansatz.report.page import Grid
 from ansatz.runs.ensemble import Ensemble
 from ansatz.runs.load import load_all
 from ansatz.runs.record import NAME as RECIPE
@@ -82,6 +83,7 @@ class Findings(NamedTuple):
 
     claims: tuple[Claim, ...]
     figures: tuple[Figure, ...]
+    tables: tuple[Grid, ...] = ()
 
 
 class Study(ABC):

@@ -100,7 +100,7 @@ def spent(model: VAE, batch: Batch, key: PRNGKeyArray) -> dict[str, Float[Array,
         code, log_q = model.posterior(event, condition).sample_and_log_prob(key)
         rate = log_q - model.code_prior(condition).log_prob(code)
         fit = model.likelihood(code, condition).log_prob(*known(event))
-        raw = model.first.net(model.view(event), condition)
+        raw = model.first.net(model.shown(event, condition), condition)
         return raw, code[: head.shape[0]], rate, fit
 
     head = model.first.head

@@ -64,7 +64,16 @@ class HierarchicalEncoder(eqx.Module):
         *,
         key: PRNGKeyArray | None = None,
     ) -> Hierarchy:
-        shown = x if self.trunk is None else self.trunk(x, condition)
         return Hierarchy(
-            levels=self.levels, shown=shown, condition=condition, key=key, sizes=self.sizes
+            levels=self.levels,
+            shown=self.shown(x, condition),
+            condition=condition,
+            key=key,
+            sizes=self.sizes,
         )
+
+    def shown(
+        self, x: Float[Array, "..."], condition: Float[Array, " condition"] | None
+    ) -> Float[Array, "..."]:
+        """What every level sees of an event."""
+        return x if self.trunk is None else self.trunk(x, condition)

@@ -24,7 +24,7 @@ def figures(model: VAE, subject: Subject) -> tuple[Figure, ...]:
         codes = drawn_codes(model, subject.batch, key)
         bits = (np.asarray(codes.of_events, float), np.asarray(codes.of_prior, float))
         costs = (np.asarray(codes.cost_of_events, float), np.asarray(codes.cost_of_prior, float))
-        found += [energy_figure(*costs), moment_figure(*bits)]
+        found += [energy_figure(*costs, _between(model.prior)), moment_figure(*bits)]
     if isinstance(model.prior, MachinePrior):
         found.append(memory(recorded(model.prior.typical, key)))
     if subject.batch is not None:
@@ -35,7 +35,9 @@ def figures(model: VAE, subject: Subject) -> tuple[Figure, ...]:
 
 
 def energy_figure(
-    of_events: Float[np.ndarray, " event"], of_prior: Float[np.ndarray, " sample"]
+    of_events: Float[np.ndarray, " event"],
+    of_prior: Float[np.ndarray, " sample"],
+    told: str = "",
 ) -> Histograms:
     """The energies of codes of events and of those that the prior draws."""
     both = np.concatenate([of_events, of_prior])
@@ -51,8 +53,22 @@ def energy_figure(
         caption=f"−log p(z) = F(z) + log Z of codes drawn for events, mean {of_events.mean():.2f}, "
         f"and of codes drawn from the prior, mean {of_prior.mean():.2f} nats: a prior that has "
         "learnt gives both the same. Where those of events lie higher, the prior lags behind the "
-        "encoder, and new events come from codes that no event has.",
+        "encoder, and new events come from codes that no event has."
+        f"{told}",
         panels=(Histogram("−log p(z), nats", edges, densities),),
+    )
+
+
+def _between(prior: object) -> str:
+    """What is known of log Z, where it is of one machine and was annealed."""
+    if not isinstance(prior, MachinePrior) or len(prior.known.low) > 1:
+        return ""
+    low, high, error, _ = (float(column[0]) for column in prior.known.columns)
+    if error <= 0:
+        return " log Z is exact." if error == 0 else ""
+    return (
+        f" log Z is {low:.2f}, annealed from independent units, which errs downwards, and "
+        f"{high:.2f} in reverse, which errs upwards, each ± {error:.2f}; energies have the upper."
     )
 
 

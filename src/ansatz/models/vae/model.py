@@ -53,6 +53,12 @@ class VAE(Delegating, Bound, Codec, CodeSampler, Posterior):
             return self.encoder.levels[0]
         return self.encoder.first if isinstance(self.encoder, LayeredEncoder) else self.encoder
 
+    def shown(self, event: Event, condition: Condition = None) -> Float[Array, "..."]:
+        """What the first layer of the encoder sees of an event."""
+        seen = self.view(event)
+        encoder = self.encoder
+        return encoder.shown(seen, condition) if isinstance(encoder, HierarchicalEncoder) else seen
+
     @property
     def measure(self) -> Measure:
         return self.decoder.head.measure
