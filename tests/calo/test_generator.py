@@ -11,8 +11,9 @@ import ansatz
 from ansatz.calo import generate as generating
 from ansatz.calo.generate import Chains, check_generator, generate
 from ansatz.calo.geometry import Geometry, to_xml
-from ansatz.calo.heads import MaskedHead, ShowerHurdleHead
+from ansatz.calo.heads import ShowerHurdleHead
 from ansatz.calo.layers import Layout
+from ansatz.calo.masked import MaskedHead
 from ansatz.calo.nets import REST, ShowerDecoder, logits, shares
 from ansatz.calo.unfinished import Unfinished, generated
 from ansatz.protocol.errors import DataError, OptionError, RunError

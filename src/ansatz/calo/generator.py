@@ -12,8 +12,9 @@ import jax.numpy as jnp
 from jaxtyping import PRNGKeyArray
 
 from ansatz.calo.geometry import Geometry, from_xml, geometry
-from ansatz.calo.heads import MaskedHead, ShowerHurdleHead
+from ansatz.calo.heads import ShowerHurdleHead
 from ansatz.calo.layers import Layout
+from ansatz.calo.masked import MaskedHead
 from ansatz.calo.nets import ShowerDecoder, ShowerTrunk
 from ansatz.distributions import BernoulliHead
 from ansatz.models.vae.hierarchy import HierarchicalEncoder
