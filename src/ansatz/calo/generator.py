@@ -3,6 +3,7 @@
 Khoshaman et al. (2018); Hoque et al. (2024); Toledo-Marín et al. (2025).
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -14,8 +15,9 @@ from jaxtyping import PRNGKeyArray
 from ansatz.calo.geometry import Geometry, from_xml, geometry
 from ansatz.calo.heads import ShowerHurdleHead
 from ansatz.calo.layers import Layout
-from ansatz.calo.masked import MaskedHead
+from ansatz.calo.masked import MaskedHead, without_weights
 from ansatz.calo.nets import ShowerDecoder, ShowerTrunk
+from ansatz.calo.raised import Raised
 from ansatz.distributions import BernoulliHead
 from ansatz.models.vae.hierarchy import HierarchicalEncoder
 from ansatz.models.vae.machine_recipe import MachinePriorRecipe
@@ -119,7 +121,8 @@ class ShowerRecipe(MachinePriorRecipe):
     def decoder(self, spec: Spec, own: eqx.Module | None, key: PRNGKeyArray) -> ConditionalNet:
         head: Any = ShowerHurdleHead(spec.shape)
         if self.energies == "masked":
-            head = MaskedHead(spec.shape, self.mask, self.hit_power)
+            raised = Raised.none(Layout.of(self.voxels), self.dtype)
+            head = MaskedHead(spec.shape, self.mask, self.hit_power, raised)
         kinds = head.size // spec.size
         net = ShowerDecoder.drawn(
             Layout.of(self.voxels),
@@ -138,3 +141,11 @@ class ShowerRecipe(MachinePriorRecipe):
         share = batch.event * jnp.exp(-batch.condition)
         raw = model.decoder.head.initial(share)
         return eqx.tree_at(lambda m: m.decoder.net, model, model.decoder.net.with_output_bias(raw))
+
+    def conclude(self, model: VAE, key: PRNGKeyArray, held: Iterable[Batch] = ()) -> VAE:
+        """Find what weights add to the hits, too; squares under a mask of draws add as well."""
+        key_prior, key_hits = jax.random.split(key)
+        model = MachinePriorRecipe.conclude(self, model, key_prior)
+        if self.energies != "masked" or self.mask != "true" or not self.hit_power:
+            return model
+        return without_weights(model, held, key_hits)
