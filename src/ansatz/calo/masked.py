@@ -84,6 +84,8 @@ class MaskedHead(AbstractHead):
     """Raw numbers are the logits of hits, activations, and ln E_inc."""
 
     measure: ClassVar[Measure] = "mixed"
+    of_voxels: ClassVar[int] = 2
+    of_layers: ClassVar[int] = 0
 
     shape: tuple[int, ...] = eqx.field(static=True)
     mask: Mask = eqx.field(static=True)
