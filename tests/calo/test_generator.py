@@ -11,7 +11,6 @@ import ansatz
 from ansatz.calo import generate as generating
 from ansatz.calo.generate import Chains, check_energies, check_generator, generate
 from ansatz.calo.geometry import Geometry, to_xml
-from ansatz.calo.heads import MaskedHead
 from ansatz.calo.layers import Layout
 from ansatz.calo.nets import REST, ShowerDecoder, logits, shares
 from ansatz.calo.unfinished import Unfinished, generated
@@ -78,46 +77,6 @@ def test_a_decoder_starts_where_it_is_told():
     found = quiet(jnp.ones(8), jnp.array([7.0]))
     np.testing.assert_allclose(found[:-1], raw[:-1], atol=1e-5)
     assert found[-1] == 7.0
-
-
-@pytest.mark.parametrize("mask", ["true", "predicted"])
-def test_the_loss_of_the_field_is_squares_and_weighted_entropies(mask):
-    rng = np.random.default_rng(2)
-    hit, activation = rng.normal(size=4), 10 + rng.normal(size=4)
-    energy, share = 5e4, np.array([0.02, 0.0, 0.1, 0.0])
-    u = np.asarray(logits(jnp.asarray(share, jnp.float32)), float)
-    theta = (share > 0).astype(float)
-    masked = activation * (theta if mask == "true" else special.expit(hit))
-    entropy = -theta * special.log_expit(hit) - (1 - theta) * special.log_expit(-hit)
-    wanted = -((u - masked) ** 2).sum() - ((1 + u) ** 0.5 * entropy).sum()
-    head = MaskedHead((4,), mask, 0.5)
-    p = head(jnp.asarray(np.concatenate([hit, activation, [np.log(energy)]]), jnp.float32))
-    found = float(p.log_prob(jnp.asarray(share * energy, jnp.float32)))
-    assert found == pytest.approx(wanted, rel=1e-4)
-
-
-def test_the_fields_heads_start_at_what_showers_are_like():
-    rng = np.random.default_rng(3)
-    share = np.where(rng.random((50, 4)) < 0.4, rng.random((50, 4)) / 10, 0.0)
-    raw = np.asarray(MaskedHead((4,), "true", 0.0).initial(jnp.asarray(share, jnp.float32)), float)
-    hits = share > 0
-    np.testing.assert_allclose(raw[:4], special.logit(hits.mean(0)), rtol=1e-4)
-    u = special.logit(REST + (1 - 2 * REST) * share) - special.logit(REST)
-    np.testing.assert_allclose(raw[4:8], (u * hits).sum(0) / hits.sum(0), rtol=1e-4)
-    assert raw[8] == 0
-
-
-def test_samples_of_the_fields_heads_are_hit_as_often_as_they_say():
-    head = MaskedHead((2,), "true", 0.0)
-    p = head(jnp.array([0.5, -2.0, 12.0, -1.0, np.log(1e4)]))
-    drawn = np.asarray(jax.vmap(p.sample)(jax.random.split(jax.random.key(0), 20_000)), float)
-    odds = special.expit(0.5)
-    assert abs((drawn[:, 0] > 0).mean() - odds) < 4 * (odds * (1 - odds) / 20_000) ** 0.5
-    # What an activation below zero says is nothing.
-    assert not drawn[:, 1].any()
-    x = special.expit(12 + special.logit(REST))
-    wanted = 1e4 * (x - REST) / (1 - 2 * REST)
-    np.testing.assert_allclose(drawn[drawn[:, 0] > 0, 0], wanted, rtol=1e-3)
 
 
 def test_a_generator_knows_its_energies_and_is_loaded_again(run, showers, tmp_path):

@@ -4,6 +4,7 @@ Khoshaman et al. (2018); Hoque et al. (2024); Toledo-Marín et al. (2025).
 """
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
 
@@ -14,9 +15,10 @@ from jaxtyping import PRNGKeyArray
 
 from ansatz.calo.generator_figures import shower_figures
 from ansatz.calo.geometry import Geometry, from_xml, geometry
-from ansatz.calo.heads import MaskedHead
 from ansatz.calo.layers import Layout
+from ansatz.calo.masked import MaskedHead, without_weights
 from ansatz.calo.nets import ShowerDecoder, ShowerTrunk
+from ansatz.calo.raised import Raised
 from ansatz.calo.sharing import SharingHead
 from ansatz.distributions import BernoulliHead
 from ansatz.models.vae.hierarchy import HierarchicalEncoder
@@ -160,7 +162,8 @@ class ShowerRecipe(MachinePriorRecipe):
         layout = Layout.of(self.voxels)
         head: Any = SharingHead(spec.shape, layout)
         if self.energies == "masked":
-            head = MaskedHead(spec.shape, self.mask, self.hit_power)
+            raised = Raised.none(layout, self.dtype)
+            head = MaskedHead(spec.shape, self.mask, self.hit_power, raised)
         net = ShowerDecoder.drawn(
             layout,
             self.latent,
@@ -183,3 +186,11 @@ class ShowerRecipe(MachinePriorRecipe):
     def figures(self, model: VAE, subject: Subject) -> tuple[Figure, ...]:
         own = shower_figures(model, subject, self.voxels)
         return *own, *MachinePriorRecipe.figures(self, model, subject)
+
+    def conclude(self, model: VAE, key: PRNGKeyArray, held: Iterable[Batch] = ()) -> VAE:
+        """Find what weights add to the hits, too; squares under a mask of draws add as well."""
+        key_prior, key_hits = jax.random.split(key)
+        model = MachinePriorRecipe.conclude(self, model, key_prior)
+        if self.energies != "masked" or self.mask != "true" or not self.hit_power:
+            return model
+        return without_weights(model, held, key_hits)

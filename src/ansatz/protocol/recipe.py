@@ -2,7 +2,7 @@
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -144,10 +144,12 @@ class Recipe(Settings, ABC):
     def check(self, model: Any, batch: Batch) -> None:
         """Refuse nets of the user's own that do not do on first events what the model needs."""
 
-    def conclude(self, model: Any, key: PRNGKeyArray) -> Any:
+    def conclude(self, model: Any, key: PRNGKeyArray, held: Iterable[Batch] = ()) -> Any:
         """The model with what can only be found once it has learnt: a normaliser, say.
 
-        Once, at the end of a fit, and not for compilation.
+        `held` are the events that models were compared on, batch by batch, drawn as they are asked
+        for: what has to be measured on events that it has not learnt from. Once, at the end of a
+        fit, and not for compilation.
         """
         return model
 

@@ -15,6 +15,7 @@ _STUDIES = {
     "annealing": "ansatz.studies.annealing:AnnealingStudy",
     "beta-traversal": "ansatz.studies.beta_traversal:BetaTraversalStudy",
     "boltzmann-generator": "ansatz.studies.boltzmann_generator:BoltzmannGeneratorStudy",
+    "calo-hit-bias": "ansatz.studies.calo_hit_bias:CaloHitBiasStudy",
     "calo-qvae": "ansatz.studies.calo_qvae:CaloQVAEStudy",
     "calo-spoiling": "ansatz.studies.calo_spoiling:CaloSpoilingStudy",
     "conditional-flow": "ansatz.studies.conditional_flow:ConditionalFlowStudy",
