@@ -5,13 +5,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from scipy import special, stats
+from scipy import special
 
 import ansatz
 from ansatz.calo import generate as generating
 from ansatz.calo.generate import Chains, check_generator, generate
 from ansatz.calo.geometry import Geometry, to_xml
-from ansatz.calo.heads import MaskedHead, ShowerHurdleHead
+from ansatz.calo.heads import MaskedHead
 from ansatz.calo.layers import Layout
 from ansatz.calo.nets import REST, ShowerDecoder, logits, shares
 from ansatz.calo.unfinished import Unfinished, generated
@@ -71,34 +71,13 @@ def test_a_table_of_layers_is_the_row_again():
 
 def test_a_decoder_starts_where_it_is_told():
     layout = Layout.of(UNEVEN)
-    net = ShowerDecoder.drawn(layout, 8, 6, 1, 3, "float32", jax.random.key(0))
-    raw = jnp.arange(55.0)
+    net = ShowerDecoder.drawn(layout, 8, 6, 1, 10, (3, 2), "float32", jax.random.key(0))
+    raw = jnp.arange(3 * 18 + 2 * 3 + 1.0)
     quiet = net.with_output_bias(raw)
     quiet = eqx.tree_at(lambda net: net.out.weight, quiet, replace_fn=jnp.zeros_like)
     found = quiet(jnp.ones(8), jnp.array([7.0]))
     np.testing.assert_allclose(found[:-1], raw[:-1], atol=1e-5)
     assert found[-1] == 7.0
-
-
-def test_the_likelihood_is_that_of_shares_in_other_units():
-    rng = np.random.default_rng(1)
-    head = ShowerHurdleHead((4,))
-    hit, location, scale = rng.normal(size=4), rng.normal(size=4) - 3, rng.normal(size=4)
-    energy = 5e4
-    raw = np.concatenate([hit, location, scale, [np.log(energy)]])
-    share = np.array([0.02, 0.0, 0.1, 0.0])
-    sigma = np.log1p(np.exp(scale))
-    wanted = np.where(
-        share > 0,
-        special.log_expit(hit)
-        + stats.norm(location, sigma).logpdf(np.log(np.maximum(share, 1e-9)))
-        - np.log(np.maximum(share, 1e-9) * energy),
-        special.log_expit(-hit),
-    ).sum()
-    p = head(jnp.asarray(raw, jnp.float32))
-    assert float(p.log_prob(jnp.asarray(share * energy, jnp.float32))) == pytest.approx(
-        wanted, rel=1e-4
-    )
 
 
 @pytest.mark.parametrize("mask", ["true", "predicted"])
@@ -174,19 +153,27 @@ def test_showers_are_the_same_whether_or_not_generation_was_stopped(run, tmp_pat
     assert not unfinished.path.exists()
 
 
-def test_chains_have_the_moments_of_the_prior(run, monkeypatch):
-    """All 256 states of the machine, summed."""
-    monkeypatch.setattr(generating, "TOGETHER", 2000)
-    machine = run.model.prior.machine
-    chains = Chains.heated(stream(0, Stream.USE), machine)
-    assert chains.sweeps >= 1
-    codes = np.asarray(chains.then(jax.random.key(1)).codes, float)
+def test_chains_have_the_moments_of_the_prior_under_their_own_energy(run, monkeypatch):
+    """All 256 states of the bits, summed, under either of two energies in turn."""
+    monkeypatch.setattr(generating, "TOGETHER", 4000)
+    prior = run.model.prior
+    energies = jnp.log(jnp.array([2e3, 8e4]))[:, None]
+    units = jax.vmap(prior.shown)(energies)
+    assert list(units.sum(1)) == [4, 10]
+    # Weights as large as those of a prior that has learnt, which this one has not.
+    weight = jnp.asarray(np.random.default_rng(3).normal(size=len(prior.machine.weight)))
+    machine = eqx.tree_at(lambda m: m.weight, prior.machine, weight.astype(jnp.float32) / 2)
+    of = np.arange(4000) % 2
+    chains = Chains.heated(stream(0, Stream.USE), machine, None, units[1 - of].T)
+    codes = np.asarray(chains.then(jax.random.key(1), units[of].T).codes, float)
+    assert codes.shape == (4000, 8)
     states = np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1).astype(np.float32)
-    energies = np.asarray(jax.vmap(machine.energy)(jnp.asarray(states)), float)
-    p = np.exp(-energies - special.logsumexp(-energies))
-    mean = p @ states
-    error = np.sqrt(mean * (1 - mean) / len(codes))
-    assert np.all(np.abs(codes.mean(0) - mean) < 4.5 * error)
+    for which, own in enumerate(units):
+        joined = np.concatenate([states, np.tile(np.asarray(own), (256, 1))], axis=1)
+        minus = -np.asarray(jax.vmap(machine.free_energy)(jnp.asarray(joined)), float)
+        mean = np.exp(minus - special.logsumexp(minus)) @ states
+        error = np.sqrt(mean * (1 - mean) / 2000)
+        assert np.all(np.abs(codes[of == which].mean(0) - mean) < 4.5 * error)
 
 
 def test_what_generates_no_showers_is_refused(showers, tmp_path):

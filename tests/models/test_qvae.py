@@ -20,7 +20,8 @@ from ansatz.models.vae import QVAERecipe, machine_prior
 from ansatz.models.vae.machine_figures import moment_figure
 from ansatz.models.vae.machine_prior import Known, MachinePrior
 from ansatz.models.vae.objective import Cooling
-from ansatz.models.vae.placement import place_latents
+from ansatz.models.vae.placement import place_latents, pulled
+from ansatz.models.vae.shown import Categories, Steps
 from ansatz.protocol.capabilities import Sampler
 from ansatz.protocol.errors import OptionError
 from ansatz.protocol.recipe import Spec
@@ -246,6 +247,23 @@ def test_every_event_has_a_clamp_of_its_own(clamped):
     assert np.ptp(means, axis=0).max() > 0.1
 
 
+def test_steps_show_a_number_and_pull_at_every_bit():
+    steps = Steps((1.0, 2.0, 4.0))
+    np.testing.assert_array_equal(steps.rows, [[0, 0, 0], [1, 0, 0], [1, 1, 0], [1, 1, 1]])
+    shown = [np.asarray(steps(jnp.array([number]))).tolist() for number in (0.5, 1.5, 3.0, 9.0)]
+    assert shown == steps.rows.tolist()
+    placed = place_latents("chain:5", (), 3, 0, (), 0, 2)
+    for coupled in (True, False):
+        graph = pulled(placed, 2, coupled).graph
+        # Nodes 3 and 4 show the number, and the two hidden ones come behind them.
+        pulls = {(i, j) for i in range(3) for j in (3, 4)}
+        edges = {tuple(edge) for edge in graph.edges.tolist()}
+        assert graph.nodes == 7
+        assert pulls <= edges
+        rest = {(i + 2 * (i > 2), j + 2 * (j > 2)) for i, j in placed.graph.edges.tolist()}
+        assert edges - pulls == (rest if coupled else set())
+
+
 class Ones(Sampler):
     """A sampler that knows one code only, and the condition it was given."""
 
@@ -288,7 +306,7 @@ def test_a_prior_that_is_no_machine_is_not_drawn_by_a_device():
 
 
 def test_log_z_is_annealed_where_it_cannot_be_summed(monkeypatch):
-    prior = MachinePrior.of(machine("multipartite:5x3x4", visible=8), ())
+    prior = MachinePrior.of(machine("multipartite:5x3x4", visible=8), Categories(()))
     exact = prior.normalised(jax.random.key(0), 10).known
     assert not exact.error.any()
     monkeypatch.setattr(machine_prior, "enumerable", lambda _: False)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from ansatz.calo.baselines import ALIKE
 from ansatz.studies import calo_spoiling as study
 from ansatz.studies.claim import Verdict
 
@@ -56,12 +57,12 @@ def test_hits_are_dropped(percent, showers):
 def test_voxels_are_exchanged_among_showers_of_like_energy(showers):
     found, order = spoilt("voxels shuffled", showers), np.argsort(showers[0])
     changed = 0.0
-    for start in range(0, N, study.ALIKE):
-        rows = order[start : start + study.ALIKE]
+    for start in range(0, N, ALIKE):
+        rows = order[start : start + ALIKE]
         np.testing.assert_array_equal(np.sort(found[rows], 0), np.sort(showers[1][rows], 0))
         changed += np.mean(found[rows] != showers[1][rows])
     # Of a column of 20 voxels, 40 % of them hits, most change.
-    assert changed / (N / study.ALIKE) > 0.5
+    assert changed / (N / ALIKE) > 0.5
     assert abs(np.corrcoef(found[:, 150], found[:, 160])[0, 1]) < 0.2
 
 

@@ -23,11 +23,11 @@ class Effort:
     kernel: int = kernel_distance.SIZE
     """Events in a batch of the kernel distance."""
     classified: int = 20_000
-    """Events of each kind for a classifier, to learn from and to test on."""
+    """Events of each kind for a classifier, to learn from and to test on; without any, none."""
     epochs: int = 10
     hidden: tuple[int, ...] = two_sample.HIDDEN
     neighbours: int = 10_000
-    """Events of each kind for precision, recall, density and coverage."""
+    """Events of each kind for precision, recall, density and coverage; without any, none."""
 
     def operations(self, geometry: Geometry, events: int) -> float:
         """Floating-point operations of classifiers and neighbours, roughly, with their floors.

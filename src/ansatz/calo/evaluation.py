@@ -9,8 +9,11 @@ import numpy as np
 from ansatz.calo.effort import DEFAULT, Effort
 from ansatz.calo.geometry import Geometry
 from ansatz.calo.histograms import Binning, binnings
+from ansatz.calo.hits import hit_binnings
 from ansatz.calo.merits import Merit, Sample, by_group, classifiers, coverings, distances
+from ansatz.calo.moments import decades_of
 from ansatz.calo.published import published
+from ansatz.calo.response import Decade, Hits, by_decade, correlation_merits, hits_of
 from ansatz.calo.showers import ShowerFile
 from ansatz.calo.survey import PROFILES, Survey, largest, survey
 from ansatz.evaluate.separation import separation
@@ -34,6 +37,8 @@ class Evaluation:
     binnings: tuple[Binning, ...]
     intervals: np.ndarray
     """Of the incident energy, MeV, for which there are profiles."""
+    decades: tuple[Decade, ...]
+    hits: tuple[Hits, ...]
     separations: list[float]
     """The separation power of every histogram."""
     floors: list[float]
@@ -87,6 +92,8 @@ class Evaluation:
             },
             "floor": FLOOR[self.independent is not None],
             "merits": [merit.to_dict() for merit in self.merits],
+            "response": [decade.to_dict() for decade in self.decades],
+            "hits": [hits.to_dict() for hits in self.hits],
             "separation": {
                 group: {"value": value, "floor": floor}
                 for group, (value, floor) in self.groups.items()
@@ -125,7 +132,9 @@ def evaluate(
     if not 0 <= seed < 2**31:
         raise OptionError(f"seed must be at least 0 and below 2147483648; it is {seed}.")
     first, second, third = opened(reference, generated, independent, geometry)
-    bins = binnings(first.geometry, largest(first, watch))
+    tops = largest(first, watch)
+    bins = binnings(first.geometry, tops) + hit_binnings(first.geometry, tops)
+    decades = decades_of(first.energies)
     low, high = first.energies.min(), first.energies.max()
     intervals = np.geomspace(0.999 * low, 1.001 * high, (PROFILES if high > low else 1) + 1)
     kept = max(effort.classified, effort.neighbours)
@@ -135,6 +144,7 @@ def evaluate(
         first,
         bins,
         intervals,
+        decades,
         sample=effort.sample,
         kept=kept * (1 + halves),
         seed=seed,
@@ -145,13 +155,21 @@ def evaluate(
         None
         if file is None
         else survey(
-            file, bins, intervals, sample=effort.sample, kept=kept, seed=seed + 1 + k, watch=watch
+            file,
+            bins,
+            intervals,
+            decades,
+            sample=effort.sample,
+            kept=kept,
+            seed=seed + 1 + k,
+            watch=watch,
         )
         for k, file in enumerate((second, third))
     )
     assert theirs is not None
     pair = Sample.of(ours), Sample.of(theirs)
     floor_counts = ours.counts if others is None else [ours.histograms, others.histograms]
+    halves_of = ours.moments.halves if others is None else (ours.moments, others.moments)
     floor = (
         (Sample.of(ours, slice(0, None, 2)), Sample.of(ours, slice(1, None, 2)))
         if others is None
@@ -164,6 +182,8 @@ def evaluate(
         independent=third,
         binnings=bins,
         intervals=intervals,
+        decades=by_decade(ours.moments, theirs.moments, decades),
+        hits=hits_of(ours.moments, theirs.moments, first.geometry),
         separations=[
             separation(*counts) for counts in zip(ours.histograms, theirs.histograms, strict=True)
         ],
@@ -172,6 +192,7 @@ def evaluate(
             *distances(pair, floor, effort, seed, watch),
             *classifiers(pair, floor, effort, seed, watch),
             *coverings(pair, floor, effort, watch),
+            *correlation_merits(ours, theirs, halves_of),
         ],
         effort=effort,
         seed=seed,

@@ -14,10 +14,11 @@ from ansatz.calo.histograms import (
     VOXEL,
     WIDTHS,
 )
+from ansatz.calo.response_figures import response_figures
 from ansatz.calo.survey import Survey
+from ansatz.calo.words import KINDS, energy_words
 from ansatz.protocol.figures import Counts, Curve, Curves, Disc, Discs, Figure, Panel, Ratios
 
-KINDS = ("reference", "generated")
 GEV = 1000.0
 SINGLE, SHOWN = 3, 12
 """How many single showers of either kind, and in how many of their layers."""
@@ -41,6 +42,7 @@ def figures(evaluation: Evaluation) -> list[Figure]:
     """All of them: first what concerns whole showers, then layer after layer."""
     shown: list[Figure] = [profiles(evaluation), average(evaluation)]
     shown += single(evaluation)
+    shown += response_figures(evaluation)
     shown += [histograms(evaluation, group) for group in GROUPS if _has(evaluation, group)]
     return shown
 
@@ -91,7 +93,7 @@ def profiles(evaluation: Evaluation) -> Curves:
             Curve(kind, ids, survey.profile[k] / GEV)
             for kind, survey in zip(KINDS, _surveys(evaluation), strict=True)
         )
-        panels.append(Panel(f"GeV, of {_energy(low)} to {_energy(high)}", curves))
+        panels.append(Panel(f"GeV, of {energy_words(low)} to {energy_words(high)}", curves))
     return Curves(
         name="profiles",
         title="Longitudinal profiles",
@@ -131,7 +133,7 @@ def single(evaluation: Evaluation) -> list[Figure]:
         near = int(np.argmin(np.abs(np.log(theirs.energies / ours.energies[row]))))
         pair = [survey.voxels[[k]].toarray()[0] for survey, k in ((ours, row), (theirs, near))]
         sums = [_sums(evaluation, shower) for shower in pair]
-        energy = _energy(ours.energies[row])
+        energy = energy_words(ours.energies[row])
         curves = tuple(Curve(kind, ids, s / GEV) for kind, s in zip(KINDS, sums, strict=True))
         panels.append(Panel(f"GeV, of {energy}", curves))
         layers = _most(sums[0] + sums[1])
@@ -180,11 +182,3 @@ def _discs(evaluation: Evaluation, shower: np.ndarray, layers: Iterable[int]) ->
     for k in layers:
         values = shower[geometry.layers[k]].reshape(geometry.n_alpha[k], geometry.n_r[k])
         yield Disc(str(geometry.ids[k]), np.array(geometry.r_edges[k]), values)
-
-
-def _energy(mev: float) -> str:
-    """An energy in MeV as a person says it."""
-    for unit, size in (("TeV", 1e6), ("GeV", 1e3)):
-        if mev >= 0.9995 * size:
-            return f"{mev / size:.3g} {unit}"
-    return f"{mev:.3g} MeV"

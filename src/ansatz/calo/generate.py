@@ -24,6 +24,8 @@ from ansatz.runs.run import Run
 
 TOGETHER = 1000
 """Showers of a block, one from each chain of the prior."""
+ANOTHER = 5
+"""Autocorrelation times after which a chain has forgotten that it was of another energy."""
 HEATED, RECORDED, WATCHED = 200, 400, 64
 """Sweeps before the chains are watched, sweeps watched, and how many chains are."""
 
@@ -39,31 +41,48 @@ class Chains:
 
     @classmethod
     def heated(
-        cls, key: PRNGKeyArray, machine: BoltzmannMachine, device: Device | None = None
+        cls,
+        key: PRNGKeyArray,
+        machine: BoltzmannMachine,
+        device: Device | None = None,
+        shown: Float[Array, "unit chain"] | None = None,
     ) -> "Chains":
         """Chains that have forgotten where they began, as far as their energies can tell."""
         key_start, key_watched, key_rest = jax.random.split(key, 3)
-        states = start(key_start, machine, TOGETHER)
-        some = states[:, :WATCHED]
-        record = draw(key_watched, machine, some, RECORDED, burn=HEATED)
+        states = _showing(machine, start(key_start, machine, TOGETHER), shown)
+        some, held = states[:, :WATCHED], machine.given
+        record = draw(key_watched, machine, some, RECORDED, burn=HEATED, clamped=held)
         time = record.mixing.autocorrelation_time
-        states = sample(key_rest, machine, states, max(HEATED, math.ceil(10 * time)))
+        sweeps = max(HEATED, math.ceil(10 * time))
+        states = sample(key_rest, machine, states, sweeps, clamped=held)
         return cls(machine, states, record.mixing, device)
 
     @property
     def sweeps(self) -> int:
-        """From one shower of a chain to the next."""
-        return max(1, math.ceil(self.mixing.autocorrelation_time))
+        """From one shower of a chain to the next; more where that is of another energy."""
+        times = ANOTHER if self.machine.given else 1
+        return max(1, math.ceil(times * self.mixing.autocorrelation_time))
 
-    def then(self, key: PRNGKeyArray) -> "Chains":
-        """The chains, so many sweeps on."""
-        states = sample(key, self.machine, self.states, self.sweeps, device=self.device)
+    def then(self, key: PRNGKeyArray, shown: Float[Array, "unit chain"] | None = None) -> "Chains":
+        """The chains, so many sweeps on, under what their clamped units show."""
+        states = _showing(self.machine, self.states, shown)
+        held = self.machine.given
+        states = sample(key, self.machine, states, self.sweeps, clamped=held, device=self.device)
         return Chains(self.machine, states, self.mixing, self.device)
 
     @property
     def codes(self) -> Float[Array, "chain code"]:
-        """What the visible units of every chain show."""
-        return self.states[np.array(self.machine.visible, int)].T
+        """What the visible units of every chain show, but for those that show an energy."""
+        size = math.prod(self.machine.shape)
+        return self.states[np.array(self.machine.visible[:size], int)].T
+
+
+def _showing(
+    machine: BoltzmannMachine, states: Array, shown: Float[Array, "unit chain"] | None
+) -> Float[Array, "node chain"]:
+    if shown is None:
+        return states
+    return states.at[np.array(machine.given, int)].set(shown.astype(states.dtype))
 
 
 def check_generator(run: Run) -> None:
@@ -94,7 +113,8 @@ def generate(
     prior, key = run.model.prior, stream(seed, Stream.USE)
     if isinstance(prior, MachinePrior):
         if chains is None:
-            chains = Chains.heated(jax.random.fold_in(key, 0), prior.machine, device)
+            shown = _shown(run, _block(energies, 0))
+            chains = Chains.heated(jax.random.fold_in(key, 0), prior.machine, device, shown)
     elif device is not None:
         raise OptionError("The prior is of independent coins, which no device draws.")
     for block in range(first, -(-len(energies) // TOGETHER)):
@@ -102,13 +122,25 @@ def generate(
         if chains is None:
             codes = _coins(prior.given(None, None), key_codes)
         else:
-            chains = chains.then(key_prior)
+            chains = chains.then(key_prior, _shown(run, _block(energies, block)))
             codes = chains.codes
-        own = energies[block * TOGETHER : (block + 1) * TOGETHER]
-        # Always whole blocks, so that the last one needs no compilation of its own.
-        rows = np.resize(own, TOGETHER)[:, None].astype(run.record.recipe.dtype)
-        showers = np.asarray(_decoded(run.pipeline, key_showers, codes, jnp.asarray(rows)))
-        yield showers[: len(own)], chains
+        rows = jnp.asarray(_block(energies, block)[:, None], run.record.recipe.dtype)
+        showers = np.asarray(_decoded(run.pipeline, key_showers, codes, rows))
+        yield showers[: len(energies) - block * TOGETHER], chains
+
+
+def _block(energies: np.ndarray, block: int) -> np.ndarray:
+    """Always a whole one, so that the last needs no compilation of its own."""
+    return np.resize(energies[block * TOGETHER : (block + 1) * TOGETHER], TOGETHER)
+
+
+def _shown(run: Run, energies: np.ndarray) -> Float[Array, "unit chain"] | None:
+    """What clamped units of the prior show under these energies."""
+    prior = run.model.prior
+    if not prior.machine.given:
+        return None
+    given = jax.vmap(run.pipeline.given)(jnp.asarray(energies[:, None], run.record.recipe.dtype))
+    return jax.vmap(prior.shown, out_axes=1)(given)
 
 
 @eqx.filter_jit

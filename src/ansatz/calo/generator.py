@@ -3,7 +3,8 @@
 Khoshaman et al. (2018); Hoque et al. (2024); Toledo-Marín et al. (2025).
 """
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
 
 import equinox as eqx
@@ -12,18 +13,24 @@ import jax.numpy as jnp
 from jaxtyping import PRNGKeyArray
 
 from ansatz.calo.geometry import Geometry, from_xml, geometry
-from ansatz.calo.heads import MaskedHead, ShowerHurdleHead
+from ansatz.calo.heads import MaskedHead
 from ansatz.calo.layers import Layout
 from ansatz.calo.nets import ShowerDecoder, ShowerTrunk
+from ansatz.calo.sharing import SharingHead
 from ansatz.distributions import BernoulliHead
 from ansatz.models.vae.hierarchy import HierarchicalEncoder
 from ansatz.models.vae.machine_recipe import MachinePriorRecipe
 from ansatz.models.vae.model import VAE
+from ansatz.models.vae.placement import Placement, pulled
+from ansatz.models.vae.shown import Categories, Shown, Steps
 from ansatz.models.vae.view import View
 from ansatz.nets import MLP, ConditionalNet
 from ansatz.protocol.errors import OptionError
 from ansatz.protocol.recipe import Spec
 from ansatz.protocol.source import Batch
+
+STEPS = tuple(math.log(10) * (2.5 + k / 4) for k in range(17))
+"""Of ln E_inc, E_inc in MeV: from 300 MeV to 3 TeV."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,19 +48,23 @@ class ShowerRecipe(MachinePriorRecipe):
     graph: str = "pegasus:16"
     """Which of them the prior couples; of a larger graph the part that is connected best is
     taken."""
-    energies: Literal["hurdle", "masked"] = "hurdle"
-    """What the decoder says of a voxel: a likelihood, empty or log-normal; or the field's loss,
-    squares of logits that a mask of hits cuts out."""
+    energies: Literal["shared", "masked"] = "shared"
+    """What the decoder says: a likelihood, of hits, energies of layers and how voxels share them;
+    or the field's loss, squares of logits that a mask of hits cuts out."""
     mask: Literal["true", "predicted"] = "true"
     """By which hits squares are masked while 'masked' learns."""
     hit_power: float = 0.0
     """The power p of the weights (1 + u)^p of hits while 'masked' learns."""
     features: int = 64
     """Numbers for each layer within the nets."""
-    depth: int = 3
-    """Blocks that mix layers and features, in encoder and decoder."""
+    depth: int = 2
+    """Residual blocks, in encoder and decoder."""
     width: int = 512
-    """Units between what is seen of a shower and each level of the encoder."""
+    """Units of these blocks, in which all layers meet."""
+    clamp: bool = True
+    """Whether codes are drawn under the incident energy: the prior shows it by units, one for
+    every step of a quarter of a decade, that pull at every bit and are clamped. With --prior
+    bernoulli bits are coupled to nothing else."""
     preprocess: tuple[str, ...] = ("none",)
     """Nothing: energies are in MeV."""
 
@@ -89,6 +100,22 @@ class ShowerRecipe(MachinePriorRecipe):
         text = self.geometry.lstrip()
         return from_xml(text, "binning") if text.startswith("<") else geometry(self.geometry)
 
+    @property
+    def coins(self) -> bool:
+        return self.prior == "bernoulli" and not self.clamp
+
+    @property
+    def holds(self) -> bool:
+        return True
+
+    def shown(self, spec: Spec) -> Shown:
+        return Steps(STEPS) if self.clamp else Categories(())
+
+    def _placed(self, spec: Spec) -> Placement:
+        none = replace(self, clamp=False)
+        placed = MachinePriorRecipe._placed(none, spec)
+        return pulled(placed, len(STEPS), self.prior == "boltzmann") if self.clamp else placed
+
     def view(self, spec: Spec) -> View:
         return View(spec.shape, self.dtype)
 
@@ -104,7 +131,7 @@ class ShowerRecipe(MachinePriorRecipe):
         for size, key_level in zip(sizes, keys, strict=True):
             net = MLP(
                 self.width,
-                (self.width,),
+                (self.width // 2,),
                 size,
                 condition=before,
                 activation="gelu",
@@ -116,16 +143,17 @@ class ShowerRecipe(MachinePriorRecipe):
         return HierarchicalEncoder(tuple(levels), sizes, trunk)
 
     def decoder(self, spec: Spec, own: eqx.Module | None, key: PRNGKeyArray) -> ConditionalNet:
-        head: Any = ShowerHurdleHead(spec.shape)
+        layout = Layout.of(self.voxels)
+        head: Any = SharingHead(spec.shape, layout)
         if self.energies == "masked":
             head = MaskedHead(spec.shape, self.mask, self.hit_power)
-        kinds = head.size // spec.size
         net = ShowerDecoder.drawn(
-            Layout.of(self.voxels),
+            layout,
             self.latent,
             self.features,
             self.depth,
-            kinds,
+            self.width,
+            (head.of_voxels, head.of_layers),
             self.dtype,
             key,
         )

@@ -46,12 +46,12 @@ def binnings(geometry: Geometry, largest: Largest) -> tuple[Binning, ...]:
     ids = geometry.ids
     divided = [id for id, n in zip(ids, geometry.n_alpha, strict=True) if n > 1]
     energies = {
-        id: _even_in_log(geometry.cut, float(top), 40)
+        id: even_in_log(geometry.cut, float(top), 40)
         for id, top in zip(ids, largest.layer, strict=True)
     }
     found = [Binning(TOTAL, None, np.linspace(0.5, 1.5, 101), False)]
     found += [Binning(LAYER, id, energies[id], True) for id in ids]
-    found.append(Binning(VOXEL, None, _even_in_log(geometry.cut, largest.voxel, 50), True))
+    found.append(Binning(VOXEL, None, even_in_log(geometry.cut, largest.voxel, 50), True))
     for name, layers in zip(CENTRES, (divided, divided, ids), strict=True):
         for id in layers:
             reach = _reach(geometry, id)[0]
@@ -92,7 +92,7 @@ def counts(
     ]
 
 
-def _even_in_log(low: float, high: float, count: int) -> np.ndarray:
+def even_in_log(low: float, high: float, count: int) -> np.ndarray:
     """So many edges; up to ten times the lowest where the reference has nothing above it."""
     return np.logspace(np.log10(low), np.log10(high if high > low else 10 * low), count)
 

@@ -1,14 +1,12 @@
-"""The voxels of a shower as a token for each layer, and nets that mix tokens."""
+"""The voxels of a shower as a token for each layer, and linear maps of their own for layers."""
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Array, Float, PRNGKeyArray, Shaped
 
 from ansatz.calo.geometry import Geometry
-from ansatz.nets.linear import Linear, glorot, linear
-from ansatz.nets.normalisation import LayerNorm
 
 
 class Layout(eqx.Module):
@@ -26,7 +24,7 @@ class Layout(eqx.Module):
         """Voxels of the largest layer."""
         return max(self.sizes)
 
-    def table(self, row: Float[Array, " voxels"]) -> Float[Array, "layers most"]:
+    def table(self, row: Shaped[Array, " voxels"]) -> Shaped[Array, "layers most"]:
         """The voxels layer by layer, zeros where a layer has none."""
         if min(self.sizes) == self.most:
             return row.reshape(len(self.sizes), self.most)
@@ -37,11 +35,24 @@ class Layout(eqx.Module):
             .reshape(len(self.sizes), self.most)
         )
 
-    def row(self, table: Float[Array, "layers most"]) -> Float[Array, " voxels"]:
+    def row(self, table: Shaped[Array, "layers most"]) -> Shaped[Array, " voxels"]:
         """The other way round."""
         if min(self.sizes) == self.most:
             return table.ravel()
         return table.ravel()[self._places]
+
+    @property
+    def there(self) -> np.ndarray:
+        """Where a table has voxels."""
+        return np.arange(self.most) < np.array(self.sizes)[:, None]
+
+    def within(
+        self, table: Float[Array, "layers most"], otherwise: float
+    ) -> Float[Array, "layers most"]:
+        """The table, and something else where it has no voxels."""
+        if min(self.sizes) == self.most:
+            return table
+        return jnp.where(self.there, table, otherwise)
 
     @property
     def _places(self) -> np.ndarray:
@@ -68,47 +79,3 @@ class Each(eqx.Module):
 
     def __call__(self, x: Float[Array, "layers in"]) -> Float[Array, "layers out"]:
         return jnp.einsum("li,lio->lo", x, self.weight) + self.bias
-
-
-class Mixing(eqx.Module):
-    """h -> h + V_1 a(U_1 n(h)) over layers, and then h + V_2 a(U_2 n(h)) over features.
-
-    Products of matrices alone, which cost a processor far less than convolutions (Tolstikhin et
-    al., 2021).
-    """
-
-    norms: tuple[LayerNorm, LayerNorm]
-    over_layers: tuple[Linear, Linear]
-    over_features: tuple[Linear, Linear]
-
-    @classmethod
-    def drawn(
-        cls, layers: int, features: int, depth: int, dtype: str, key: PRNGKeyArray
-    ) -> "Mixing":
-        """One of `depth` blocks."""
-        wide = 2 * layers, 2 * features
-        shapes = [(wide[0], layers), (layers, wide[0]), (wide[1], features), (features, wide[1])]
-        gains = [2**0.5, depth**-0.5] * 2
-        one, two, three, four = linear(glorot(shapes, gains, dtype=dtype, key=key))
-        norms = LayerNorm(features, dtype=dtype), LayerNorm(features, dtype=dtype)
-        return cls(norms, (one, two), (three, four))
-
-    def __call__(self, h: Float[Array, "layers features"]) -> Float[Array, "layers features"]:
-        first, second = (jax.vmap(linear) for linear in self.over_layers)
-        h = h + second(jax.nn.gelu(first(self.norms[0](h).T))).T
-        first, second = (jax.vmap(linear) for linear in self.over_features)
-        return h + second(jax.nn.gelu(first(self.norms[1](h))))
-
-
-def blocks(
-    layers: int, features: int, depth: int, dtype: str, key: PRNGKeyArray
-) -> tuple[Mixing, ...]:
-    """So many blocks, one after the other."""
-    return tuple(
-        Mixing.drawn(layers, features, depth, dtype, one) for one in jax.random.split(key, depth)
-    )
-
-
-def dense(shape: tuple[int, int], dtype: str, key: PRNGKeyArray) -> Linear:
-    """One linear map (out, in)."""
-    return linear(glorot([shape], [1.0], dtype=dtype, key=key))[0]

@@ -8,7 +8,7 @@ import numpy as np
 from scipy import sparse
 
 from ansatz.calo.effort import FULL, Effort
-from ansatz.calo.histograms import GROUPS, Binning
+from ansatz.calo.histograms import Binning
 from ansatz.calo.survey import Survey
 from ansatz.evaluate.estimate import Estimate
 from ansatz.evaluate.frechet import batch_sizes, frechet_physics_distance
@@ -90,8 +90,7 @@ def by_group(binnings: tuple[Binning, ...], values: list[float]) -> dict[str, fl
         group: float(
             np.mean([v for b, v in zip(binnings, values, strict=True) if b.group == group])
         )
-        for group in GROUPS
-        if any(b.group == group for b in binnings)
+        for group in dict.fromkeys(b.group for b in binnings)
     }
 
 
@@ -190,7 +189,9 @@ def classifiers(
     watch: Watch,
 ) -> list[Merit]:
     """How well a net tells generated showers from the reference, by voxels and by features."""
-    found = []
+    found: list[Merit] = []
+    if not effort.classified:
+        return found
     for name, inputs, take in (
         ("low", "log10 E_inc and voxels / E_inc", _voxels),
         ("high", "features", _features),
@@ -238,6 +239,8 @@ def coverings(
     pair: tuple[Sample, Sample], floor: tuple[Sample, Sample], effort: Effort, watch: Watch = unseen
 ) -> list[Merit]:
     """Precision, recall, density and coverage of whole showers."""
+    if not effort.neighbours:
+        return []
     both: list[Neighbourhoods | None] = []
     events = 0
     for one, other in (pair, floor):

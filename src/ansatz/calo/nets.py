@@ -12,9 +12,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from ansatz.calo.layers import Each, Layout, Mixing, blocks, dense
-from ansatz.nets.linear import Linear
-from ansatz.nets.normalisation import LayerNorm
+from ansatz.calo.layers import Each, Layout
+from ansatz.nets.residual import ResidualMLP
 
 REST = 1e-7
 """R, below which a share is as good as nothing."""
@@ -53,53 +52,56 @@ def bumps(condition: Float[Array, " one"]) -> Float[Array, " places"]:
 
 
 class ShowerTrunk(eqx.Module):
-    """A shower and ln E_inc -> numbers for every level of the encoder: layers are tokens.
+    """A shower and ln E_inc -> numbers for every level of the encoder.
 
-    A token begins with the logits of a layer's voxels and the logarithm of its energy's share.
+    A layer is a token of its own, from the logits of its voxels and of its energy's share; all
+    of them together enter a residual net. Products of matrices alone: convolutions would cost a
+    processor several times as much.
     """
 
     layout: Layout
     embed: Each
-    mixing: tuple[Mixing, ...]
-    norm: LayerNorm
-    out: Linear
+    net: ResidualMLP
 
     @classmethod
     def drawn(
         cls, layout: Layout, features: int, depth: int, width: int, dtype: str, key: PRNGKeyArray
     ) -> "ShowerTrunk":
-        keys = jax.random.split(key, 3)
+        key_embed, key_net = jax.random.split(key)
         layers = len(layout.sizes)
-        return cls(
-            layout=layout,
-            embed=Each.drawn(layers, layout.most + 2, features, dtype, keys[0]),
-            mixing=blocks(layers, features, depth, dtype, keys[1]),
-            norm=LayerNorm(features, dtype=dtype),
-            out=dense((width, layers * features), dtype, keys[2]),
+        net = ResidualMLP(
+            layers * features,
+            (width,) * depth,
+            width,
+            condition=len(PLACES),
+            activation="gelu",
+            normalise="layer",
+            dtype=dtype,
+            key=key_net,
         )
+        return cls(layout, Each.drawn(layers, layout.most + 1, features, dtype, key_embed), net)
 
     def __call__(
         self, shower: Float[Array, " voxels"], condition: Float[Array, " one"]
     ) -> Float[Array, " width"]:
         share = self.layout.table(shower * jnp.exp(-condition[0]))
-        whole = logits(jnp.sum(share, 1, keepdims=True))
-        energy = jnp.broadcast_to(seen(condition), whole.shape)
-        h = self.embed(jnp.concatenate([logits(share) / SPAN, whole / SPAN, energy], axis=1))
-        for block in self.mixing:
-            h = block(h)
-        return jax.nn.gelu(self.out(self.norm(h).ravel()))
+        whole = jnp.sum(share, 1, keepdims=True)
+        tokens = self.embed(logits(jnp.concatenate([share, whole], axis=1)) / SPAN)
+        return jax.nn.gelu(self.net(jax.nn.gelu(tokens).ravel(), bumps(condition)))
 
 
 class ShowerDecoder(eqx.Module):
-    """A code and ln E_inc -> so many numbers for every voxel, kind by kind, and ln E_inc last."""
+    """A code and ln E_inc -> numbers of voxels, kind by kind, of layers, and ln E_inc last.
+
+    A residual net makes a token for every layer, and a linear map of the layer's own the numbers,
+    from the token and ln E_inc.
+    """
 
     layout: Layout
-    embed: Linear
-    given: Linear
-    mixing: tuple[Mixing, ...]
-    norm: LayerNorm
+    net: ResidualMLP
     out: Each
-    kinds: int = eqx.field(static=True)
+    of_voxels: int = eqx.field(static=True)
+    of_layers: int = eqx.field(static=True)
 
     @classmethod
     def drawn(
@@ -108,24 +110,27 @@ class ShowerDecoder(eqx.Module):
         latent: int,
         features: int,
         depth: int,
-        kinds: int,
+        width: int,
+        numbers: tuple[int, int],
         dtype: str,
         key: PRNGKeyArray,
     ) -> "ShowerDecoder":
-        keys = jax.random.split(key, 4)
+        """`numbers` of every voxel and of every layer."""
+        key_net, key_out = jax.random.split(key)
         layers = len(layout.sizes)
-        return cls(
-            layout=layout,
-            embed=dense((layers * features, latent), dtype, keys[0]),
-            given=Linear(
-                jax.random.normal(keys[3], (layers * features, len(PLACES)), dtype),
-                jnp.zeros(layers * features, dtype),
-            ),
-            mixing=blocks(layers, features, depth, dtype, keys[1]),
-            norm=LayerNorm(features, dtype=dtype),
-            out=Each.drawn(layers, features, kinds * layout.most, dtype, keys[2]),
-            kinds=kinds,
+        net = ResidualMLP(
+            latent,
+            (width,) * depth,
+            layers * features,
+            condition=len(PLACES),
+            activation="gelu",
+            normalise="layer",
+            dtype=dtype,
+            key=key_net,
         )
+        size = numbers[0] * layout.most + numbers[1]
+        out = Each.drawn(layers, features + len(PLACES), size, dtype, key_out)
+        return cls(layout, net, out, *numbers)
 
     def __call__(
         self,
@@ -134,17 +139,21 @@ class ShowerDecoder(eqx.Module):
         *,
         key: PRNGKeyArray | None = None,
     ) -> Float[Array, " numbers"]:
-        h = self.embed(2 * code - 1) + self.given(bumps(condition))
-        h = h.reshape(len(self.layout.sizes), -1)
-        for block in self.mixing:
-            h = block(h)
-        tables = self.out(self.norm(h)).reshape(len(self.layout.sizes), self.kinds, -1)
-        rows = [self.layout.row(tables[:, kind]) for kind in range(self.kinds)]
-        return jnp.concatenate([*rows, condition])
+        given = bumps(condition)
+        layers = len(self.layout.sizes)
+        tokens = jax.nn.gelu(self.net(2 * code - 1, given)).reshape(layers, -1)
+        beside = jnp.broadcast_to(given, (layers, len(PLACES)))
+        numbers = self.out(jnp.concatenate([tokens, beside], axis=1))
+        tables, own = jnp.split(numbers, [self.of_voxels * self.layout.most], axis=1)
+        tables = tables.reshape(layers, self.of_voxels, -1)
+        rows = [self.layout.row(tables[:, kind]) for kind in range(self.of_voxels)]
+        return jnp.concatenate([*rows, own.T.ravel(), condition])
 
     def with_output_bias(self, raw: Float[Array, " numbers"]) -> "ShowerDecoder":
         """The same net that starts from these numbers, but for ln E_inc."""
-        rows = raw[:-1].reshape(self.kinds, -1)
-        tables = jnp.stack([self.layout.table(row) for row in rows], 1)
-        bias = tables.reshape(len(self.layout.sizes), -1)
+        layers = len(self.layout.sizes)
+        voxels, own = jnp.split(raw[:-1], [len(raw) - 1 - self.of_layers * layers])
+        rows = voxels.reshape(self.of_voxels, -1)
+        tables = jnp.stack([self.layout.table(row) for row in rows], 1).reshape(layers, -1)
+        bias = jnp.concatenate([tables, own.reshape(self.of_layers, layers).T], axis=1)
         return eqx.tree_at(lambda net: net.out.bias, self, bias)

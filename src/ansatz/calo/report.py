@@ -1,12 +1,16 @@
 """The report of an evaluation: one page, its figures as files, and its numbers as JSON."""
 
+import math
 from pathlib import Path
 
 from ansatz.calo.evaluation import Evaluation
 from ansatz.calo.figures import figures
 from ansatz.calo.histograms import GROUPS
+from ansatz.calo.hits import HIT_GROUPS
 from ansatz.calo.merits import Merit
 from ansatz.calo.published import Published, published
+from ansatz.calo.response import Compared
+from ansatz.calo.words import energy_words
 from ansatz.evaluate.estimate import Estimate
 from ansatz.report.facts import Fact
 from ansatz.report.files import FIGURES
@@ -37,7 +41,7 @@ def _page(evaluation: Evaluation, renderings: tuple[Rendering, ...]) -> Page:
         about=f"Showers of {evaluation.geometry.name} ({evaluation.geometry.particle}s), judged "
         f"as in the CaloChallenge ({PAPER}).",
         missing=evaluation.caveats,
-        merits=[_fact(named[name]) for name in SHOWN],
+        merits=[_fact(named[name]) for name in SHOWN if name in named],
         figures=renderings,
         folder=FIGURES,
         tables={
@@ -49,8 +53,11 @@ def _page(evaluation: Evaluation, renderings: tuple[Rendering, ...]) -> Page:
         },
         grids=(
             _all(evaluation),
+            _response(evaluation),
+            _hits(evaluation),
             *([_beside(evaluation, others)] if others else []),
             _separations(evaluation, others),
+            _of_hits(evaluation),
         ),
     )
 
@@ -79,6 +86,64 @@ def _all(evaluation: Evaluation) -> Grid:
     )
 
 
+def response_rows(evaluation: Evaluation) -> list[tuple[str, ...]]:
+    """Response and resolution, decade by decade."""
+    rows = []
+    for decade in evaluation.decades:
+        name = f"{energy_words(decade.low)} to {energy_words(decade.high)}"
+        rows += [(f"mean, {name}", *_compared(decade.mean))]
+        rows += [(f"width, {name}", *_compared(decade.width))]
+    return rows
+
+
+def hit_rows(evaluation: Evaluation) -> list[tuple[str, ...]]:
+    """Hits and what they have."""
+    rows = []
+    for hits in evaluation.hits:
+        rows += [(f"hits of a shower, {hits.region}", *_compared(hits.number))]
+        rows += [(f"MeV of a hit, {hits.region}", *_compared(hits.energy))]
+    return rows
+
+
+def _compared(found: Compared) -> tuple[str, ...]:
+    return tuple(written(e if math.isfinite(e.error) else None) for e in found)
+
+
+def _response(evaluation: Evaluation) -> Grid:
+    return Grid(
+        title="Response and resolution",
+        caption="Mean and standard deviation of E_tot / E_inc over the showers of a decade of the "
+        "incident energy. Errors are the jackknife's.",
+        header=("E_tot / E_inc", "reference", "generated", "ratio"),
+        rows=tuple(response_rows(evaluation)),
+    )
+
+
+def _hits(evaluation: Evaluation) -> Grid:
+    return Grid(
+        title="Hits",
+        caption="Voxels above the cut, of all layers and of the last ones, where a shower has "
+        "least energy. Errors are the jackknife's.",
+        header=("", "reference", "generated", "ratio"),
+        rows=tuple(hit_rows(evaluation)),
+    )
+
+
+def _of_hits(evaluation: Evaluation) -> Grid:
+    groups = evaluation.groups
+    return Grid(
+        title="Separation powers of hits",
+        caption="× 10³, of how many hits a shower has and of voxels' energies with the empty ones "
+        "and without.",
+        header=("", *HIT_GROUPS),
+        rows=tuple(
+            (name, *(number(1000 * groups[group][k]) for group in HIT_GROUPS))
+            for k, name in enumerate((evaluation.generated.file.path.name, "floor"))
+        ),
+        own=1,
+    )
+
+
 def _beside(evaluation: Evaluation, others: tuple[Published, ...]) -> Grid:
     """This evaluation above the published ones."""
 
@@ -91,7 +156,7 @@ def _beside(evaluation: Evaluation, others: tuple[Published, ...]) -> Grid:
         (evaluation.generated.file.path.name, *(cell(m, m.value) for m in merits), "", ""),
         ("floor of this evaluation", *(cell(m, m.floor) for m in merits), "", ""),
     ]
-    names = (*COMPARED, "CPU ms", "GPU ms")
+    names = (*(merit.name for merit in merits), "CPU ms", "GPU ms")
     rows += [(other.model, *(_maybe(other.merits[name]) for name in names)) for other in others]
     synthetic = [role for role, file in evaluation.files.items() if file.synthetic]
     judged = (

@@ -13,7 +13,9 @@ from jaxtyping import Float
 from scipy import sparse
 
 from ansatz.calo.features import FeatureMaker
-from ansatz.calo.histograms import Binning, Largest, counts
+from ansatz.calo.histograms import GROUPS, VOXEL, Binning, Largest, counts
+from ansatz.calo.hits import hit_counts
+from ansatz.calo.moments import Moments
 from ansatz.calo.showers import ShowerFile
 from ansatz.evaluate.watch import Watch, unseen
 
@@ -33,6 +35,8 @@ class Survey:
     """The mean shower."""
     profile: Float[np.ndarray, "intervals layers"]
     """The mean energy in every layer, for showers in an interval of the incident energy."""
+    moments: Moments
+    """Sums from which response, resolution and correlations follow."""
     features: Float[np.ndarray, "sample features"]
     energies: Float[np.ndarray, " kept"]
     """The incident energies of the showers kept whole."""
@@ -59,6 +63,7 @@ def survey(
     file: ShowerFile,
     binnings: tuple[Binning, ...],
     intervals: np.ndarray,
+    decades: np.ndarray,
     *,
     sample: int,
     kept: int,
@@ -75,6 +80,10 @@ def survey(
     taken[shuffled[:sample]] = True
     whole[shuffled[:kept]] = True
     make = FeatureMaker(geometry)
+    moments = Moments.nothing(geometry, decades)
+    challenge = tuple(b for b in binnings if b.group in GROUPS)
+    of_hits = binnings[len(challenge) :]
+    voxel = [b.group for b in challenge].index(VOXEL)
     found: list[list[np.ndarray]] = [
         [np.zeros(len(b.edges) - 1, np.int64) for b in binnings] for _ in range(parts)
     ]
@@ -91,24 +100,28 @@ def survey(
         turn = np.arange(start, start + len(showers))
         for part in range(parts):
             own = turn % parts == part
-            new = counts(binnings, features.take(own), showers[own][mask[own]])
+            some, rows = features.take(own), showers[own]
+            new = counts(challenge, some, rows[mask[own]])
+            new += hit_counts(geometry, of_hits, some, rows, new[voxel])
             found[part] = [old + more for old, more in zip(found[part], new, strict=True)]
+        moments.add(geometry, decades, features, start)
         mean += showers.sum(0, dtype=np.float64)
         place = np.digitize(energies, intervals) - 1
         for interval in range(len(of_interval)):
             own = place == interval
             profile[interval] += features.layer_energy[own].sum(0)
             of_interval[interval] += own.sum()
-        rows = slice(start, start + len(showers))
-        pieces.features.append(features.vector()[taken[rows]])
-        pieces.energies.append(energies[whole[rows]])
-        pieces.voxels.append(sparse.csr_array(showers[whole[rows]].astype(np.float32)))
-        start = rows.stop
+        here = slice(start, start + len(showers))
+        pieces.features.append(features.vector()[taken[here]])
+        pieces.energies.append(energies[whole[here]])
+        pieces.voxels.append(sparse.csr_array(showers[whole[here]].astype(np.float32)))
+        start = here.stop
     return Survey(
         file=file,
         counts=found,
         mean=mean / n,
         profile=profile / np.maximum(of_interval, 1)[:, None],
+        moments=moments,
         features=np.concatenate(pieces.features),
         energies=np.concatenate(pieces.energies),
         voxels=sparse.vstack(pieces.voxels, format="csr"),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
-from ansatz.cli import calo_evaluate, calo_generate
+from ansatz.cli import calo_baseline, calo_evaluate, calo_generate
 from ansatz.cli.arguments import Common, parse, say, wants_help
 from ansatz.cli.output import print_json, print_table, watched
 from ansatz.protocol.errors import OptionError, nearest
@@ -20,9 +20,11 @@ HELP = """usage: ansatz calo simulate [options]
        ansatz calo fit FILE [options]
        ansatz calo generate RUN [options]
        ansatz calo evaluate REFERENCE GENERATED [options]
+       ansatz calo baseline FILE [options]
 
 Simulate showers of particles in a calorimeter, say what a file of them holds, compute their
-features, learn to generate them, do so, or judge generated ones by those of a reference.
+features, learn to generate them, do so, judge generated ones by those of a reference, or make
+showers without a model that a generator has to beat.
 """
 
 TOGETHER = 256
@@ -89,7 +91,9 @@ def run(words: list[str]) -> int:
         return calo_generate.generate(rest)
     if name == "evaluate":
         return calo_evaluate.evaluate(rest)
-    known = ["simulate", "info", "features", "fit", "generate", "evaluate"]
+    if name == "baseline":
+        return calo_baseline.baseline(rest)
+    known = ["simulate", "info", "features", "fit", "generate", "evaluate", "baseline"]
     raise OptionError(f"There is no command 'calo {name}'. {nearest(name, known)}")
 
 

@@ -134,7 +134,7 @@ def evaluate(words: list[str]) -> int:
 
 
 def _print(judged: "Evaluation") -> None:
-    from ansatz.calo.report import written
+    from ansatz.calo.report import hit_rows, response_rows, written
 
     rows = [
         (
@@ -155,6 +155,12 @@ def _print(judged: "Evaluation") -> None:
         ],
         ("separation power, × 10³", "generated", "floor"),
     )
+    for title, found in (
+        ("E_tot / E_inc", response_rows(judged)),
+        ("hits", hit_rows(judged)),
+    ):
+        print()
+        print_table(found, (title, "reference", "generated", "ratio"))
     print()
     for sentence in judged.caveats:
         print(sentence)

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from ansatz.calo.baselines import exchanged, groups
 from ansatz.calo.energies import energies
 from ansatz.calo.features import FeatureMaker
 from ansatz.calo.geometry import geometry
@@ -28,8 +29,6 @@ REPEATS = 6
 """Files as they are, and as many that are spoilt."""
 LAYER, SMEAR = 2, 0.2
 """Whose energy is smeared, by how much of it: where most of it is."""
-ALIKE = 20
-"""Showers of the nearest energies, among which voxels are exchanged."""
 SURE = 1e-5
 """How seldom chance alone may let a metric see something."""
 
@@ -67,11 +66,9 @@ def dropped(part: float) -> Callable[[Showers, np.random.Generator], Showers]:
 def shuffled(showers: Showers, generator: np.random.Generator) -> Showers:
     """Every voxel from another of the showers of nearest energy: only correlations are lost."""
     incident, voxels = showers
-    order = np.argsort(incident)
     found = voxels.copy()
-    for start in range(0, len(order), ALIKE):
-        rows = order[start : start + ALIKE]
-        found[rows] = generator.permuted(voxels[rows], axis=0)
+    for rows in groups(incident):
+        found[rows] = exchanged(voxels[rows], GEOMETRY, "voxels", generator)
     return incident, found
 
 

@@ -103,6 +103,40 @@ def test_the_loss_has_the_slope_that_was_found():
     np.testing.assert_allclose(found.weight, weight + 0.1 * np.sign(w) + 0.6 * w, atol=2e-5)
 
 
+def test_held_nodes_make_it_the_slope_of_what_is_seen_given_them():
+    """E[dE/dθ | x, c] - E[dE/dθ | c] of events (x, c), by enumeration; weights are kept."""
+    machine = random_machine("king:3x4", "binary", visible=range(10), given=2)
+    held = machine.given
+    assert held == (8, 9)
+    shown = events_of(machine)
+    weights = np.array([1.5, 2.0, 0.5, 1.0, 0.0, 2.0])
+    exact = Enumerated(machine)
+    i, j = machine.graph.edges.T
+    bias, weight = np.zeros(machine.nodes), np.zeros(len(i))
+    for event, w in zip(shown, weights, strict=True):
+        for sign, places in ((1, held), (-1, machine.visible)):
+            inside = (exact.states[:, list(places)] == event[list(places)]).all(1)
+            p = exact.p[inside] / exact.p[inside].sum()
+            states = exact.states[inside]
+            bias += sign * w * p @ states / len(shown)
+            weight += sign * w * (p @ (states[:, i] * states[:, j])) / len(shown)
+    own = Batch(
+        jnp.asarray(shown[:, :8]), jnp.asarray(shown[:, 8:]), jnp.asarray(weights, "float32"),
+        jnp.float32(len(shown)),
+    )  # fmt: skip
+    chains = 30_000
+    made = objective(Persistent(60, chains, held))
+    carry = eqx.filter_jit(made.initial)(machine)
+    found, after, _ = compiled(made, machine, own, carry, jax.random.key(0))
+    np.testing.assert_array_equal(after.chains[8:10, :6], shown[:, 8:].T)
+    # Numbers of 0 and 1 have a deviation of 1/2 at most; chains weigh as much as their events.
+    share = weights / weights.sum()
+    error = weights.sum() / len(shown) / 2 * np.sqrt((share**2).sum() / (chains / len(shown)))
+    np.testing.assert_allclose(found.bias, bias, atol=4.5 * error)
+    np.testing.assert_allclose(found.weight, weight, atol=4.5 * error)
+    assert np.abs(np.asarray(found.bias)[list(held)]).max() < 1e-4
+
+
 def small(seed=0, visible=4, hidden=2):
     generator = np.random.default_rng(seed)
     return RestrictedMachine.of(

@@ -73,12 +73,15 @@ class ChainSettings(Settings):
         states = machine.nodes * 2 ** machine.exact_kernel().enumerated
         return "exact" if summable(machine) and states <= FEW_STATES else "pcd"
 
-    def free_phase(self, clamped: int) -> AbstractFreePhase:
-        """The phase itself; `clamped` sweeps draw hidden units that cannot be summed out."""
+    def free_phase(self, clamped: int, held: tuple[int, ...] = ()) -> AbstractFreePhase:
+        """The phase itself; `clamped` sweeps draw hidden units that cannot be summed out.
+
+        Nodes that are `held` stay as events have them, in the chains of cd and pcd.
+        """
         if self.method == "cd":
-            return Contrastive(self.gibbs, clamped)
+            return Contrastive(self.gibbs, clamped, held)
         if self.method == "pcd":
-            return Persistent(self.gibbs, self.chains)
+            return Persistent(self.gibbs, self.chains, held)
         if self.method == "tempered":
             betas = np.linspace(self.hottest, 1, self.rungs)
             return Tempered(self.gibbs, self.chains, tuple(betas.tolist()))

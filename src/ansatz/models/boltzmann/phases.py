@@ -130,6 +130,8 @@ class Contrastive(AbstractFreePhase):
 
     sweeps: int = eqx.field(static=True)
     clamped: int = eqx.field(static=True)
+    held: tuple[int, ...] = eqx.field(static=True, default=())
+    """Visible nodes that stay as events have them."""
 
     def initial(self, machine: AbstractMachine) -> Chains:
         return None
@@ -143,9 +145,14 @@ class Contrastive(AbstractFreePhase):
         key: PRNGKeyArray,
     ) -> tuple[Phase, Chains]:
         key_hidden, key = jax.random.split(key)
-        kernel = machine.kernel()
-        laid = kernel.lay(hidden_drawn(machine, shown, self.clamped, key_hidden))
-        return _free(machine, kernel, _swept(kernel, laid, key, self.sweeps), weights), None
+        kernel = machine.kernel(self.held)
+        laid = _swept(
+            kernel,
+            kernel.lay(hidden_drawn(machine, shown, self.clamped, key_hidden)),
+            key,
+            self.sweeps,
+        )
+        return _free(machine, self.held, laid, weights), None
 
 
 class AbstractChains(AbstractFreePhase):
@@ -168,6 +175,10 @@ class Persistent(AbstractChains):
     Without bias as long as the machine changes more slowly than its chains forget.
     """
 
+    held: tuple[int, ...] = eqx.field(static=True, default=())
+    """Visible nodes, the last ones, at which chains are as events of the step have them: the slope
+    then is that of -log p of the others given these."""
+
     def __call__(
         self,
         machine: AbstractMachine,
@@ -177,9 +188,17 @@ class Persistent(AbstractChains):
         key: PRNGKeyArray,
     ) -> tuple[Phase, Chains]:
         assert chains is not None
-        kernel = machine.kernel()
+        own = _alike(weights, self.chains)
+        if self.held:
+            event = jnp.arange(self.chains) % len(weights)
+            chains = chains.at[np.array(self.held, int)].set(shown[-len(self.held) :, event])
+            # Each event's weight is shared among its chains; those of a padded batch have none.
+            shares = np.bincount(np.arange(self.chains) % len(weights), minlength=len(weights))
+            own = weights[event] / jnp.asarray(np.maximum(shares, 1), weights.dtype)[event]
+            own *= jnp.sum(weights) / jnp.sum(own)
+        kernel = machine.kernel(self.held)
         laid = _swept(kernel, kernel.lay(chains), key, self.sweeps)
-        return _free(machine, kernel, laid, _alike(weights, self.chains)), kernel.restore(laid)
+        return _free(machine, self.held, laid, own), kernel.restore(laid)
 
 
 class Tempered(AbstractChains):
@@ -205,7 +224,7 @@ class Tempered(AbstractChains):
         found = temper(key, machine, chains, self.betas, 1, every=self.sweeps)
         kernel = machine.kernel()
         cold = kernel.lay(found.states[0])
-        return _free(machine, kernel, cold, _alike(weights, self.chains)), found.last
+        return _free(machine, (), cold, _alike(weights, self.chains)), found.last
 
 
 class Delegated(AbstractChains):
@@ -224,7 +243,7 @@ class Delegated(AbstractChains):
         assert chains is not None
         states = self.device.states(key, machine, chains, self.sweeps)
         kernel = machine.kernel()
-        return _free(machine, kernel, kernel.lay(states), _alike(weights, self.chains)), states
+        return _free(machine, (), kernel.lay(states), _alike(weights, self.chains)), states
 
 
 def _fresh(machine: AbstractMachine, chains: int) -> State:
@@ -251,10 +270,13 @@ def _summed(kernel: AbstractKernel, state: State) -> Float[Array, " chain"]:
 
 
 def _free(
-    machine: AbstractMachine, kernel: AbstractKernel, laid: Laid, weights: Float[Array, " chain"]
+    machine: AbstractMachine,
+    held: tuple[int, ...],
+    laid: Laid,
+    weights: Float[Array, " chain"],
 ) -> Phase:
     def energies(m: AbstractMachine) -> Float[Array, " chain"]:
-        own = m.kernel()
+        own = m.kernel(held)
         return -own.log_sum(own.parts(laid), 1.0)
 
     return _phase(energies, machine, weights)

@@ -60,7 +60,7 @@ class MachineBound(AbstractObjective):
         loss, memory, metrics = self.bound(followed, batch, carry.bound, step, key_bound)
         codes = Batch(
             jax.lax.stop_gradient(_codes(model, batch, key_codes)),
-            batch.condition if still.given else None,
+            jax.vmap(model.prior.shown)(batch.condition) if still.given else None,
             batch.weight,
             batch.size,
         )

@@ -26,7 +26,7 @@ def figures(model: VAE, subject: Subject) -> tuple[Figure, ...]:
         costs = (np.asarray(codes.cost_of_events, float), np.asarray(codes.cost_of_prior, float))
         found += [energy_figure(*costs), moment_figure(*bits)]
     if isinstance(model.prior, MachinePrior):
-        found.append(memory(recorded(model.prior.machine, key)))
+        found.append(memory(recorded(model.prior.typical, key)))
     if subject.batch is not None:
         few = jax.tree.map(lambda leaf: leaf[:EVENTS] if leaf.ndim else leaf, subject.batch)
         found.append(bound_figure(np.asarray(log_weights(model, few, key))))

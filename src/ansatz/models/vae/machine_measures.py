@@ -67,7 +67,7 @@ def diagnose(model: VAE, batch: Batch, key: PRNGKeyArray) -> tuple[Measure, ...]
     ]
     if not isinstance(model.prior, MachinePrior):
         return tuple(measures)
-    mixing = recorded(model.prior.machine, key_chains).mixing
+    mixing = recorded(model.prior.typical, key_chains).mixing
     measures += [
         *_log_z(model.prior),
         Measure(

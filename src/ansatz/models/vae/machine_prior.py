@@ -1,7 +1,6 @@
 """A Boltzmann machine as the prior of codes."""
 
 from dataclasses import replace
-from itertools import product
 
 import equinox as eqx
 import jax
@@ -15,6 +14,7 @@ from ansatz.models.boltzmann.exact import enumerable, log_z
 from ansatz.models.boltzmann.relaxation import relaxed_energy
 from ansatz.models.boltzmann.sandwich import sandwich
 from ansatz.models.vae.prior import AbstractPrior
+from ansatz.models.vae.shown import Shown
 from ansatz.protocol.capabilities import Condition, Sampler, Scalar
 
 CHAINS, RUNGS = 256, 20
@@ -86,28 +86,35 @@ class MachinePrior(AbstractPrior):
     machine: BoltzmannMachine
     """Its nodes are those of a code in order, then those that show the condition, and then
     hidden ones, of one colour."""
-    rows: Float[Array, "row condition"]
-    """The conditions that there are; one that is empty where none is clamped."""
+    rows: Float[Array, "row unit"]
+    """All that units can show which are clamped; one that is empty where there are none."""
     known: Known
+    shown: Shown
+    """How these show a condition."""
     sampler: Sampler | None = None
     """What draws codes in the place of the machine's own chains."""
 
     @classmethod
-    def of(cls, machine: BoltzmannMachine, classes: tuple[int, ...]) -> "MachinePrior":
-        """With log Z yet to be found, for each combination of categories that are clamped."""
-        units = [np.eye(count) for count in classes]
-        rows = [np.concatenate([*each, np.zeros(0)]) for each in product(*units)]
-        table = jnp.asarray(np.stack(rows), machine.dtype)
-        return cls(machine, table, Known.nothing(jnp.zeros(len(rows), machine.dtype)))
+    def of(cls, machine: BoltzmannMachine, shown: Shown) -> "MachinePrior":
+        """With log Z yet to be found, under all that units can show which are clamped."""
+        table = jnp.asarray(shown.rows, machine.dtype)
+        return cls(machine, table, Known.nothing(jnp.zeros(len(table), machine.dtype)), shown)
 
     def given(self, encoder: object, condition: Condition) -> GivenMachine:
         upper = self.known.upper
         if not self.machine.given:
             return GivenMachine(self.machine, None, upper[0], self.sampler)
-        assert condition is not None
-        away = jnp.sum((self.rows - condition[None]) ** 2, axis=1)
+        units = self.shown(condition)
+        away = jnp.sum((self.rows - units[None]) ** 2, axis=1)
         log_z = upper[jnp.argmin(away)]
-        return GivenMachine(self.machine, condition, log_z, self.sampler)
+        return GivenMachine(self.machine, units, log_z, self.sampler)
+
+    @property
+    def typical(self) -> BoltzmannMachine:
+        """The machine whose chains are watched: that under the middle of several conditions."""
+        if not self.machine.given:
+            return self.machine
+        return self.machine.under(self.rows[len(self.rows) // 2])[0]
 
     def drawn_by(self, sampler: Sampler) -> "MachinePrior":
         """The same prior whose codes another sampler of the machine draws: a device's, say."""

@@ -26,6 +26,7 @@ from ansatz.models.vae.model import VAE
 from ansatz.models.vae.objective import Beta, Cooling, NegativeBound
 from ansatz.models.vae.placement import Placement, place_latents
 from ansatz.models.vae.prior import LearntPrior
+from ansatz.models.vae.shown import Categories, Shown
 from ansatz.models.vae.variational import VariationalRecipe
 from ansatz.models.vae.view import View
 from ansatz.nets import ConditionalNet
@@ -119,24 +120,49 @@ class MachinePriorRecipe(ChainSettings, VariationalRecipe):
             raise OptionError(
                 "score-leave-one-out judges each draw by others: give --draws 2, or more."
             )
-        if self.clamp and self.prior != "boltzmann":
+        self._groups()
+
+    def resolve(self, spec: Spec) -> "MachinePriorRecipe":
+        shown = self.shown(spec)
+        if self.coins:
+            self._placed(spec)
+            return self
+        if shown.size and self.holds:
+            if self.method not in ("auto", "pcd", "cd"):
+                raise OptionError(
+                    f"Chains that are held at the condition of events are not for the method "
+                    f"{self.method!r}: choose --method pcd or cd, or --no-clamp."
+                )
+            return replace(self, method="cd" if self.method == "cd" else "pcd")
+        return replace(self, method=self.chosen(self._machine(spec)))
+
+    @property
+    def coins(self) -> bool:
+        """Whether the prior is no machine, but independent coins."""
+        return self.prior == "bernoulli"
+
+    @property
+    def holds(self) -> bool:
+        """Whether a prior that shows the condition learns codes under it, p(z | c), and not both
+        together, p(z, c)."""
+        return False
+
+    def shown(self, spec: Spec) -> Shown:
+        """How units of the prior show the condition."""
+        if not self.clamp:
+            return Categories(())
+        if self.coins:
             raise OptionError(
                 "Independent coins have no units to clamp: leave --clamp out, or choose --prior "
                 "boltzmann."
             )
-        self._groups()
-
-    def resolve(self, spec: Spec) -> "MachinePriorRecipe":
-        if self.clamp and not (spec.classes and all(spec.classes)):
+        if not (spec.classes and all(spec.classes)):
             there = "has numbers" if spec.classes else "is missing"
             raise OptionError(
                 f"The prior clamps categories, one unit for each, and the condition {there}: "
                 "leave --clamp out, or give --conditions that are categories."
             )
-        if self.prior == "bernoulli":
-            self._placed(spec)
-            return self
-        return replace(self, method=self.chosen(self._machine(spec)))
+        return Categories(spec.classes)
 
     def build(self, spec: Spec, key: PRNGKeyArray, **nets: eqx.Module) -> VAE:
         key_encoder, key_decoder, key_prior = jax.random.split(key, 3)
@@ -149,12 +175,11 @@ class MachinePriorRecipe(ChainSettings, VariationalRecipe):
             BernoulliHead((self.latent,)),
         )
         begun = replace(machine, weight=self.spread * noise)
-        classes = spec.classes if self.clamp else ()
         return VAE(
             view=view,
             encoder=self.encoder(spec, view, self._placed(spec).sizes, key_encoder),
             decoder=self.decoder(spec, nets.get("decoder"), key_decoder),
-            prior=coins if self.prior == "bernoulli" else MachinePrior.of(begun, classes),
+            prior=coins if self.coins else MachinePrior.of(begun, self.shown(spec)),
             read=self.latent,
             dtype=self.dtype,
         )
@@ -188,10 +213,15 @@ class MachinePriorRecipe(ChainSettings, VariationalRecipe):
         objective: Any = bound
         judge: Any = hard
         fixed = [Group(None, "view")]
-        if self.prior == "boltzmann":
+        if not self.coins:
             exact = self.method == "exact" and not self.clamp
+            machine = self._machine(spec)
             phase = NegativeLogLikelihood(
-                self.free_phase(1), self.slope == "centred", 1, self.l1, self.l2
+                self.free_phase(1, machine.given if self.holds else ()),
+                self.slope == "centred",
+                1,
+                self.l1,
+                self.l2,
             )
             objective = MachineBound(bound, phase, exact, alone=not learning)
             judge = HardBound(hard, exact)
@@ -248,14 +278,13 @@ class MachinePriorRecipe(ChainSettings, VariationalRecipe):
         return diagnose(model, batch, key)
 
     def _placed(self, spec: Spec) -> Placement:
-        given = spec.condition if self.clamp else 0
         return place_latents(
             self.graph,
             self.edges,
             self.latent,
             self.levels,
             self.partitions,
-            given,
+            self.shown(spec).size,
             self._unseen,
         )
 

@@ -88,6 +88,30 @@ def place_latents(
     return Placement(placed, own)
 
 
+@lru_cache(maxsize=16)
+def pulled(placed: Placement, shown: int, coupled: bool) -> Placement:
+    """The same with units behind the latent ones that show a condition and pull at all of them.
+
+    Clamped, they are biases that depend on the condition, and need no place on a device. Unless
+    latent units are `coupled` they share no edge.
+    """
+    latent = sum(placed.sizes)
+    graph = placed.graph
+    order = np.arange(graph.nodes)
+    order[latent:] += shown
+    own = order[graph.edges] if coupled else np.zeros((0, 2), int)
+    units = np.arange(latent, latent + shown)
+    pulls = np.stack(np.meshgrid(np.arange(latent), units), -1).reshape(-1, 2)
+    colours = np.full(graph.nodes + shown, graph.colours.max() + 1)
+    colours[order] = graph.colours
+    labels: list[object] = [("shown", unit) for unit in range(graph.nodes + shown)]
+    for place, label in zip(order, graph.labels, strict=True):
+        labels[place] = label
+    return Placement(
+        Graph.of(np.concatenate([own, pulls]), len(labels), colours, labels), placed.sizes
+    )
+
+
 def _whole(name: str, edges: tuple[str, ...], latent: int, given: int, hidden: int) -> Graph:
     if edges:
         return listed(edges, latent + given + hidden)
