@@ -78,18 +78,27 @@ def test_a_shift_is_as_far_as_it_is_along_directions(rng):
 
 
 def test_copies_are_seen_and_samples_that_know_nothing_are_not(rng):
-    learnt, held_out, fresh = (
-        rng.normal(size=(600, 4)),
-        rng.normal(size=(200, 4)),
-        rng.normal(size=(500, 4)),
-    )
+    learnt, held_out, fresh = (rng.normal(size=(n, 4)) for n in (600, 200, 500))
     none = copied(learnt, held_out, fresh)
     assert none.chance == 0.75
-    # Samples share neighbours, but of 200 events in four dimensions few.
-    assert abs(none.share.value - 0.75) < 3 * 1.5 * none.share.error
-    # Far off, too, each is as likely to be nearest.
+    assert abs(none.share.value - 0.75) < 3 * none.share.error
     repeated = copied(learnt, held_out, learnt[rng.integers(600, size=500)] + 1e-3)
     assert repeated.share.value > 0.99
-    both = copied(learnt, learnt[:200], fresh)
+    both = copied(learnt, learnt[:200], learnt[:200])
     # What stands on both sides counts as chance has it.
-    assert both.chance == 0.75
+    assert both.share.value == 0.75
+
+
+def test_samples_that_share_a_neighbour_are_no_two_witnesses(rng):
+    """Far off, all samples have a few neighbours, and which of these were learnt is chance."""
+    shares, errors = [], []
+    for _ in range(200):
+        events, far = rng.normal(size=(80, 2)), rng.normal([30, 0], 20, size=(100, 2))
+        found = copied(events[:60], events[60:], far)
+        shares.append(found.share.value)
+        errors.append(found.share.error)
+    # Three standard errors of the mean, and of a standard deviation, over 200.
+    assert abs(np.mean(shares) - 0.75) < 3 * np.std(shares) / 200**0.5
+    assert np.std(shares) == pytest.approx(np.mean(np.square(errors)) ** 0.5, rel=3 / 400**0.5)
+    naive = (0.75 * 0.25 / 100) ** 0.5
+    assert np.std(shares) > 2 * naive

@@ -94,17 +94,18 @@ def _kind(run: Run, held: Held, samples: int, seed: int) -> tuple[str, float | N
 
     Of a bound nothing says how far it may lie below.
     """
+    caveat = run.record.recipe.caveat(run.model)
     if isinstance(run.model, Unnormalised):
         found = list(run.normalisers(held.events, seed=seed).values())
         widest = max(found, key=lambda each: abs(each.high - each.low))
         exact = all(each.error == 0 for each in found)
         half = abs(widest.high - widest.low) / 2
-        return ("exact" if exact else "AIS, from both sides"), half, widest.error
+        return ("exact" if exact else "AIS, from both sides") + caveat, half, widest.error
     if isinstance(run.model, Density):
         if run.pipeline.preprocessing.dequantises:
-            return "bound, one dequantisation", None, 0.0
-        return "exact", 0.0, 0.0
-    return f"bound, K = {samples}", None, 0.0
+            return f"bound, one dequantisation{caveat}", None, 0.0
+        return f"exact{caveat}", 0.0, 0.0
+    return f"bound, K = {samples}{caveat}", None, 0.0
 
 
 def _drawn(run: Run, held: Held, seed: int, cells: Cells, arrays: Arrays) -> None:
