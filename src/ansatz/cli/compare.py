@@ -113,7 +113,8 @@ def _print(compared: Any, purpose: Purpose | None) -> None:
         f"{compared.data}, judged on {held.part}; preprocessing of all: "
         f"{', '.join(held.preprocess)}; log p of a {compared.space}\n"
     )
-    for header, rows in (report.table(compared), report.costs(compared)):
+    for make in (report.of_events, report.of_samples, report.costs):
+        header, rows = make(compared)
         if rows:
             print_table(rows, header)
             print()

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ansatz.evaluate.comparison.compare import Comparison
-from ansatz.evaluate.comparison.entrant import Cell
+from ansatz.evaluate.comparison.entrant import Cell, Entrant
 from ansatz.evaluate.comparison.verdict import PURPOSES, Purpose
 from ansatz.protocol.capabilities import CAPABILITIES
 from ansatz.report.comparison_figures import figures
@@ -23,8 +23,14 @@ from ansatz.runs.files import write_atomic
 
 PAGE, TABLE, NUMBERS = "report.html", "comparison.csv", "comparison.json"
 
-COLUMNS: dict[str, str] = {
+OF_EVENTS: dict[str, str] = {
     "log p": "log p, nats",
+    "anomalies": "anomalies, AUC",
+    "explained": "variance explained",
+    "code": "numbers in a code",
+}
+"""What each says of events held out."""
+OF_SAMPLES: dict[str, str] = {
     "AUC": "AUC",
     "p-value": "p of MMD²",
     "sliced W1": "sliced W1",
@@ -34,16 +40,13 @@ COLUMNS: dict[str, str] = {
     "recall": "recall",
     "coverage": "coverage",
     "copied": "copied",
-    "anomalies": "anomalies",
-    "explained": "explained",
 }
-"""What a row of the table shows of how good an entrant is."""
+"""How far its samples are from them."""
 COSTS: dict[str, str] = {
     "fit": "learning",
     "sample": "1,000 samples",
     "score": "1,000 scores",
     "parameters": "parameters",
-    "code": "numbers in a code",
 }
 ABILITIES: dict[str, str] = {
     "sample": "samples",
@@ -92,21 +95,37 @@ def to_dict(found: Comparison) -> dict[str, Any]:
     }
 
 
-def table(found: Comparison) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
-    """How good each is: a header, and a line for each that was measured, the control last."""
+Lines = tuple[tuple[str, ...], list[tuple[str, ...]]]
+"""A header, and the rows below it."""
+
+
+def of_events(found: Comparison) -> Lines:
+    """What each says of events held out."""
     there = [one for one in found.entrants if not one.refusal]
-    shown = [*there, *([] if found.control is None else [found.control])]
-    columns = [name for name in COLUMNS if any(one.value(name) is not None for one in there)]
-    header = ("", *(COLUMNS[name] for name in columns), "log p is")
+    columns = _filled(OF_EVENTS, there)
     rows = []
-    for one in shown:
+    for one in there:
         kind = one.cells.get("log p", Cell(None))
-        said = kind.what if kind.value is not None else ""
+        said = kind.what if kind.value is not None else "–"
         rows.append((one.name, *(words(one.cells.get(name)) for name in columns), said))
-    return header, rows
+    return ("", *(OF_EVENTS[name] for name in columns), "log p is"), rows
 
 
-def costs(found: Comparison) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+def of_samples(found: Comparison) -> Lines:
+    """How far the samples of each are from events; events learnt in their place come last."""
+    there = [one for one in found.entrants if one.value("AUC") is not None]
+    columns = _filled(OF_SAMPLES, there)
+    shown = [*there, *([] if found.control is None or not there else [found.control])]
+    rows = [(one.name, *(words(one.cells.get(name)) for name in columns)) for one in shown]
+    return ("", *(OF_SAMPLES[name] for name in columns)), rows
+
+
+def _filled(columns: dict[str, str], entrants: list[Entrant]) -> list[str]:
+    """Those of which anybody has a number."""
+    return [name for name in columns if any(one.value(name) is not None for one in entrants)]
+
+
+def costs(found: Comparison) -> Lines:
     """What each costs, and what it can do."""
     able = [name for name in ABILITIES if name in CAPABILITIES]
     header = ("", *COSTS.values(), *(ABILITIES[name] for name in able))
@@ -137,7 +156,7 @@ def words(cell: Cell | None) -> str:
     if cell is None or cell.value is None:
         return "–"
     if not cell.error:
-        return number(cell.value)
+        return f"{cell.value:,.0f}" if cell.value == round(cell.value) else number(cell.value)
     digits = max(0, 1 - int(np.floor(np.log10(cell.error)))) if np.isfinite(cell.error) else 2
     value = f"{cell.value:.{min(digits, 4)}f}".replace("-", "−")
     return f"{value} ± {cell.error:.1g}"
@@ -150,7 +169,6 @@ def _page(found: Comparison, purpose: Purpose | None, renderings: tuple[Renderin
         for name in order
         for k, reason in enumerate((found.verdicts[name].headline, *found.verdicts[name].reasons))
     ]
-    header, rows = table(found)
     missing = [one for one in found.entrants if one.refusal]
     grids = [
         Grid(
@@ -160,22 +178,23 @@ def _page(found: Comparison, purpose: Purpose | None, renderings: tuple[Renderin
             ("for", "verdict and reasons"),
             tuple(reasons),
         ),
-        Grid(
-            "How good they are",
-            f"On {found.held.part}. log p is the mean logarithm of a {found.space}. AUC, MMD², W1, "
-            "precision, recall and coverage set samples against events, as preprocessed "
-            f"({', '.join(found.held.preprocess)}); in the last row events learnt stand for "
-            "samples. Copied: the share of samples nearest to an event learnt. Anomalies: AUC of "
-            f"the model's score against {found.held.odd_in_words}. Explained: of the variance, by "
-            "codes.",
-            header,
-            tuple(rows),
+        _grid(
+            "What they say of events",
+            f"Of {found.held.part}. log p is the mean logarithm of a {found.space}. Anomalies: AUC "
+            f"of the model's own score against {found.held.odd_in_words}. Explained: the variance "
+            "that is left on the way through a code.",
+            of_events(found),
         ),
-        Grid(
-            "What they cost, and what they can",
-            "Times leave compiling out.",
-            *_tupled(costs(found)),
+        _grid(
+            "How far samples are from events",
+            "As preprocessed for all: "
+            f"{', '.join(found.held.preprocess)}. AUC: of a classifier between the two, ½ where it "
+            "cannot tell them apart. p: how often chance is as far by the mean discrepancy. "
+            "Copied: the share of samples nearest to an event learnt. In the last row events "
+            "learnt stand for samples.",
+            of_samples(found),
         ),
+        _grid("What they cost, and what they can", "Times leave compiling out.", costs(found)),
     ]
     notes = left_out(found)
     if notes:
@@ -199,10 +218,9 @@ def _short(found: Comparison, purpose: Purpose) -> str:
     return best[0] + (f" +{len(best) - 1}" if len(best) > 1 else "") if best else "none"
 
 
-def _tupled(
-    grid: tuple[tuple[str, ...], list[tuple[str, ...]]],
-) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
-    return grid[0], tuple(grid[1])
+def _grid(title: str, caption: str, lines: Lines) -> Grid:
+    header, rows = lines
+    return Grid(title, caption, header, tuple(rows))
 
 
 def _cost(name: str, value: float | None) -> str:

@@ -144,8 +144,8 @@ def _leads(first: Entrant, rule: Rule) -> str:
     cell = first.cells[rule.measure]
     kind = f" ({cell.what})" if rule.measure == "log p" else ""
     return (
-        f"{first.name} has {WORDS[rule.measure]} {cell.value:.4g} ± {cell.error:.1g}{rule.unit}"
-        f"{kind}."
+        f"{first.name} has {WORDS[rule.measure]} {_number(cell.value)} ± {cell.error:.1g}"
+        f"{rule.unit}{kind}."
     )
 
 
@@ -194,3 +194,8 @@ def _beside(
         if tied:
             found.append("Of those that are not told apart the shortest code comes first.")
     return found
+
+
+def _number(value: float | None) -> str:
+    """With a true minus."""
+    return "–" if value is None else f"{value:.4g}".replace("-", "−")
