@@ -13,7 +13,7 @@ from ansatz.evaluate.comparison.compare import RECORD, Comparison, compare
 from ansatz.evaluate.comparison.entrant import Entrant
 from ansatz.evaluate.comparison.held import Judging
 from ansatz.evaluate.estimate import weighted_mean
-from ansatz.protocol.figures import Curve, Curves, Figure, Panel
+from ansatz.protocol.figures import Cloud, Figure, Labels, Scatter
 from ansatz.report.comparison_figures import figures as of_comparison
 from ansatz.studies import telescope
 from ansatz.studies.claim import Claim, Measured
@@ -62,15 +62,15 @@ class FourFamiliesStudy(Study):
     def run(self, context: Context) -> Findings:
         claims: list[Claim] = []
         figures: list[Figure] = []
-        apart: dict[str, Panel] = {}
+        toys: dict[str, tuple[Comparison, dict[str, np.ndarray]]] = {}
         for name, toy in TOYS.items():
             found = on_toy(context, name, toy)
             ahead = _ahead(found, toy)
             claims += of_likelihoods(name, ahead)
             claims.append(of_ranks(name, found, ahead))
-            apart[name] = _panel(name, found, ahead)
+            toys[name] = found, ahead
             figures += _renamed(of_comparison(found), name)
-        figures.insert(0, divergences(tuple(apart.values())))
+        figures.insert(0, divergences(toys))
         digits = on_digits(context)
         claims += of_digits(digits)
         figures += _renamed(of_comparison(digits), "digits")
@@ -260,24 +260,21 @@ def _renamed(figures: tuple[Figure, ...], prefix: str) -> list[Figure]:
     ]
 
 
-def divergences(panels: tuple[Panel, ...]) -> Curves:
+def divergences(found: dict[str, tuple[Comparison, dict[str, np.ndarray]]]) -> Scatter:
     """How easily samples are told from events over how far a family is from the truth."""
-    return Curves(
+    clouds = []
+    for name, (compared, ahead) in found.items():
+        there = [one for one in compared.entrants if one.name in ahead]
+        points = [(-float(ahead[one.name].mean()), one.value("AUC") or 0.5) for one in there]
+        codes = np.array([tuple(ON_TOYS).index(one.name) for one in there])
+        clouds.append(Cloud(name, np.array(points), Labels("family", codes, tuple(ON_TOYS))))
+    return Scatter(
         name="divergences",
         title="Two ways to be far from the truth",
         caption="For each family the area under the ROC curve of a classifier between its samples "
-        "and events, over KL(p ‖ q) from its log-likelihood. Where one rises with the other, both "
-        "rank families alike.",
-        panels=panels,
+        "and events, over KL(p ‖ q) from its log-likelihood; of a GAN there is none. Where one "
+        "rises with the other, both rank families alike.",
+        clouds=tuple(clouds),
         x_label="KL(p ‖ q), nats",
+        y_label="AUC",
     )
-
-
-def _panel(name: str, found: Comparison, ahead: dict[str, np.ndarray]) -> Panel:
-    places = sorted(
-        (-float(ahead[one.name].mean()), one.value("AUC") or 0.5)
-        for one in found.entrants
-        if one.name in ahead
-    )
-    x, y = np.array(places).T
-    return Panel(f"AUC, {name}", (Curve(name, x, y),))
