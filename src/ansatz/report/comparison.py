@@ -23,6 +23,9 @@ from ansatz.runs.files import write_atomic
 
 PAGE, TABLE, NUMBERS = "report.html", "comparison.csv", "comparison.json"
 
+NOTHING = 1e-9
+"""A part of a number that is rounding, and no error."""
+
 OF_EVENTS: dict[str, str] = {
     "log p": "log p, nats",
     "anomalies": "anomalies, AUC",
@@ -155,7 +158,7 @@ def words(cell: Cell | None) -> str:
     """A number with its error, as a table shows it."""
     if cell is None or cell.value is None:
         return "–"
-    if not cell.error:
+    if cell.error <= NOTHING * abs(cell.value):
         return f"{cell.value:,.0f}" if cell.value == round(cell.value) else number(cell.value)
     digits = max(0, 1 - int(np.floor(np.log10(cell.error)))) if np.isfinite(cell.error) else 2
     value = f"{cell.value:.{min(digits, 4)}f}".replace("-", "−")

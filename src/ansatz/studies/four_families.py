@@ -36,7 +36,7 @@ ON_DIGITS: dict[str, dict[str, Any]] = {
     "flow": {"layers": 4, "hidden": (64, 64), "schedule": "cosine"},
     "gan": {"hidden": (128, 128)},
 }
-QUICK_TOYS, QUICK_DIGITS = ("pca", "mixture", "vae", "flow"), ("pca", "mixture", "rbm")
+QUICK_TOYS, QUICK_DIGITS = ("pca", "mixture", "flow"), ("pca", "mixture", "rbm")
 """In the quick study."""
 ERRORS = 2.0
 """By how many errors two divergences must differ to be ranked."""
