@@ -152,9 +152,25 @@ def test_runs_are_judged_on_what_none_has_learnt(here, tmp_path, capsys):
         (["--runs", "found/runs/pca", "--recipes", "pca"], "not both"),
         (["--recipes", "pca", "vea"], "Did you mean 'vae'"),
         (["--recipes", "pca", "pca"], "one name"),
+        (["--most", "3"], "most must be at least 20"),
     ],
 )
 def test_mistakes_are_named(here, tmp_path, more, said):
     with pytest.raises(OptionError, match=said):
         run(["compare", "moons.npy", *more, "--out", str(tmp_path / "new")])
     assert not (tmp_path / "new").exists()
+
+
+def test_a_bug_in_one_loses_no_other_and_is_told_in_full(here, tmp_path, monkeypatch, capsys):
+    def broken(recipe, place, terms):
+        raise ZeroDivisionError(f"in {recipe.name}")
+
+    monkeypatch.setattr("ansatz.evaluate.comparison.compare.enter", broken)
+    out = tmp_path / "new"
+    words = ["compare", "moons.npy", "--recipes", "pca", "kmeans", "--quiet", "--out", str(out)]
+    assert run(words) == 1
+    for one in numbers(out)["entrants"]:
+        assert one["refusal"] == f"ZeroDivisionError: in {one['name']}"
+    told = capsys.readouterr()
+    assert told.err.count("Traceback") == 2
+    assert "for sample: none" in told.out

@@ -45,6 +45,11 @@ class Judging:
     seed: int = 0
     """Decides the split, the fits and the draws."""
 
+    def __post_init__(self) -> None:
+        for name, least in (("samples", 1), ("most", LEAST)):
+            if getattr(self, name) < least:
+                raise OptionError(f"{name} must be at least {least}; it is {getattr(self, name)}.")
+
 
 @dataclass(frozen=True, eq=False)
 class Held:
