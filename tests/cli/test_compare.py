@@ -116,7 +116,7 @@ def test_it_goes_on_where_it_was_stopped(here, tmp_path, monkeypatch):
     (here / "found" / "comparison.json").unlink()
     with pytest.raises(RunError, match="--resume"):
         run(COMPARE)
-    with pytest.raises(RunError, match="another judging"):
+    with pytest.raises(RunError, match="other judging"):
         run([*COMPARE, "--resume", "--seed", "1"])
     assert run([*COMPARE, "--resume"]) == 0
     assert [path.stat().st_mtime_ns for path in models] == stamps

@@ -262,7 +262,7 @@ def _check_same(folder: Path, record: dict[str, Any]) -> None:
     for name, value in record.items():
         if found.get(name) != value:
             raise RunError(
-                f"{folder} holds a comparison with another {name}: go on with the same options, "
+                f"{folder} holds a comparison with other {name}: go on with the same options, "
                 "or begin again with --force."
             )
 
