@@ -89,6 +89,10 @@ class Recipe(Settings, ABC):
     """Whether it is given the logarithms of a condition's numbers, and not standardised ones."""
     takes_negative: ClassVar[bool] = True
     """Whether it learns from events with negative weights."""
+    one_pass: ClassVar[bool] = False
+    """Whether one pass over the events finds all there is to learn from them."""
+    of_bits: ClassVar[bool] = False
+    """Whether it is made for numbers of two values, and makes such of the data where it can."""
 
     preprocess: tuple[str, ...] = ("auto",)
     """Steps between the data and the model: scale, standardise, logit, log1p, dequantise,

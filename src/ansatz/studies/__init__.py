@@ -30,6 +30,7 @@ _STUDIES = {
     "em-monotone": "ansatz.studies.em_monotone:EMMonotoneStudy",
     "flow-2d": "ansatz.studies.flow_2d:Flow2DStudy",
     "flow-bayes": "ansatz.studies.flow_bayes:FlowBayesStudy",
+    "four-families": "ansatz.studies.four_families:FourFamiliesStudy",
     "gan-2d": "ansatz.studies.gan_2d:GAN2DStudy",
     "gradient-estimators": "ansatz.studies.gradient_estimators:GradientEstimatorsStudy",
     "guess-a-physicist": "ansatz.studies.guess_a_physicist:GuessAPhysicistStudy",
