@@ -53,7 +53,7 @@ class Size:
 
 
 SMALL = Size(10_000, 12, QUICK, twin=False)
-LARGE = Size(100_000, 20, DEFAULT, twin=True)
+LARGE = Size(100_000, 8, DEFAULT, twin=True)
 
 
 class CaloQVAEStudy(Study):
