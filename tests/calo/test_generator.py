@@ -9,9 +9,8 @@ from scipy import special
 
 import ansatz
 from ansatz.calo import generate as generating
-from ansatz.calo.generate import Chains, check_generator, generate
+from ansatz.calo.generate import Chains, check_energies, check_generator, generate
 from ansatz.calo.geometry import Geometry, to_xml
-from ansatz.calo.heads import MaskedHead
 from ansatz.calo.layers import Layout
 from ansatz.calo.nets import REST, ShowerDecoder, logits, shares
 from ansatz.calo.unfinished import Unfinished, generated
@@ -80,46 +79,6 @@ def test_a_decoder_starts_where_it_is_told():
     assert found[-1] == 7.0
 
 
-@pytest.mark.parametrize("mask", ["true", "predicted"])
-def test_the_loss_of_the_field_is_squares_and_weighted_entropies(mask):
-    rng = np.random.default_rng(2)
-    hit, activation = rng.normal(size=4), 10 + rng.normal(size=4)
-    energy, share = 5e4, np.array([0.02, 0.0, 0.1, 0.0])
-    u = np.asarray(logits(jnp.asarray(share, jnp.float32)), float)
-    theta = (share > 0).astype(float)
-    masked = activation * (theta if mask == "true" else special.expit(hit))
-    entropy = -theta * special.log_expit(hit) - (1 - theta) * special.log_expit(-hit)
-    wanted = -((u - masked) ** 2).sum() - ((1 + u) ** 0.5 * entropy).sum()
-    head = MaskedHead((4,), mask, 0.5)
-    p = head(jnp.asarray(np.concatenate([hit, activation, [np.log(energy)]]), jnp.float32))
-    found = float(p.log_prob(jnp.asarray(share * energy, jnp.float32)))
-    assert found == pytest.approx(wanted, rel=1e-4)
-
-
-def test_the_fields_heads_start_at_what_showers_are_like():
-    rng = np.random.default_rng(3)
-    share = np.where(rng.random((50, 4)) < 0.4, rng.random((50, 4)) / 10, 0.0)
-    raw = np.asarray(MaskedHead((4,), "true", 0.0).initial(jnp.asarray(share, jnp.float32)), float)
-    hits = share > 0
-    np.testing.assert_allclose(raw[:4], special.logit(hits.mean(0)), rtol=1e-4)
-    u = special.logit(REST + (1 - 2 * REST) * share) - special.logit(REST)
-    np.testing.assert_allclose(raw[4:8], (u * hits).sum(0) / hits.sum(0), rtol=1e-4)
-    assert raw[8] == 0
-
-
-def test_samples_of_the_fields_heads_are_hit_as_often_as_they_say():
-    head = MaskedHead((2,), "true", 0.0)
-    p = head(jnp.array([0.5, -2.0, 12.0, -1.0, np.log(1e4)]))
-    drawn = np.asarray(jax.vmap(p.sample)(jax.random.split(jax.random.key(0), 20_000)), float)
-    odds = special.expit(0.5)
-    assert abs((drawn[:, 0] > 0).mean() - odds) < 4 * (odds * (1 - odds) / 20_000) ** 0.5
-    # What an activation below zero says is nothing.
-    assert not drawn[:, 1].any()
-    x = special.expit(12 + special.logit(REST))
-    wanted = 1e4 * (x - REST) / (1 - 2 * REST)
-    np.testing.assert_allclose(drawn[drawn[:, 0] > 0, 0], wanted, rtol=1e-3)
-
-
 def test_a_generator_knows_its_energies_and_is_loaded_again(run, showers, tmp_path):
     energies, events = showers
     assert run.record.recipe.voxels.same_voxels(UNEVEN)
@@ -153,18 +112,23 @@ def test_showers_are_the_same_whether_or_not_generation_was_stopped(run, tmp_pat
     assert not unfinished.path.exists()
 
 
-def test_chains_have_the_moments_of_the_prior_under_their_own_energy(run, monkeypatch):
+def test_a_single_shower_takes_a_single_chain(run):
+    ((shower, chains),) = generate(run, np.array([5e3]), seed=1)
+    assert shower.shape == (1, 18)
+    assert chains.states.shape[1] == 1
+
+
+def test_chains_have_the_moments_of_the_prior_under_their_own_energy(run):
     """All 256 states of the bits, summed, under either of two energies in turn."""
-    monkeypatch.setattr(generating, "TOGETHER", 4000)
     prior = run.model.prior
     energies = jnp.log(jnp.array([2e3, 8e4]))[:, None]
     units = jax.vmap(prior.shown)(energies)
-    assert list(units.sum(1)) == [4, 10]
+    assert list(units.sum(1)) == [0, 3]
     # Weights as large as those of a prior that has learnt, which this one has not.
     weight = jnp.asarray(np.random.default_rng(3).normal(size=len(prior.machine.weight)))
     machine = eqx.tree_at(lambda m: m.weight, prior.machine, weight.astype(jnp.float32) / 2)
     of = np.arange(4000) % 2
-    chains = Chains.heated(stream(0, Stream.USE), machine, None, units[1 - of].T)
+    chains = Chains.heated(stream(0, Stream.USE), machine, 4000, None, units[1 - of].T)
     codes = np.asarray(chains.then(jax.random.key(1), units[of].T).codes, float)
     assert codes.shape == (4000, 8)
     states = np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1).astype(np.float32)
@@ -174,6 +138,13 @@ def test_chains_have_the_moments_of_the_prior_under_their_own_energy(run, monkey
         mean = np.exp(minus - special.logsumexp(minus)) @ states
         error = np.sqrt(mean * (1 - mean) / 2000)
         assert np.all(np.abs(codes[of == which].mean(0) - mean) < 4.5 * error)
+
+
+def test_energies_that_were_not_learnt_from_are_warned_of(run, showers):
+    low, high = showers[0].min(), showers[0].max()
+    check_energies(run, np.array([1.1 * low, high / 1.1]))
+    with pytest.warns(UserWarning, match=r"1 of 2 energies lie outside 1,0\d\d to 9\d,\d+ MeV"):
+        check_energies(run, np.array([1.1 * low, 2 * high]))
 
 
 def test_what_generates_no_showers_is_refused(showers, tmp_path):

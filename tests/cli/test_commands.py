@@ -40,6 +40,7 @@ def test_every_command_prints_one_object(here, tmp_path, answer, plain):
         "reconstruct": [plain, "events.npy"],
         "evaluate": [plain, "events.npy", "-K", "2"],
         "anomaly": [plain, "events.npy", "-K", "2", "--rate", "0.1", "--out", tmp_path / "odd"],
+        "compare": ["events.npy", "--recipes", "pca", "--test", "0.3", "--out", tmp_path / "all"],
         "components": ["events.npy", "--counts", "1", "--out", tmp_path / "sizes"],
         "report": [plain],
         "study": ["list"],

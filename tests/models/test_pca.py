@@ -119,6 +119,11 @@ def test_an_impossible_number_of_components_is_refused(latent):
         PCARecipe(latent=latent).resolve(Spec(shape=(2, 2)))
 
 
+def test_the_default_of_few_numbers_is_all_of_them():
+    assert PCARecipe().resolve(Spec(shape=(3,))).latent == 3
+    assert PCARecipe().resolve(Spec(shape=(8, 8))).latent == 16
+
+
 def test_a_covariance_that_fits_no_memory_is_refused():
     with pytest.raises(OptionError, match="covariance of 13 GB"):
         PCARecipe(latent=2).resolve(Spec(shape=(40_500,)))

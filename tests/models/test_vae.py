@@ -317,6 +317,22 @@ def test_what_auto_chooses(shape, kind, likelihood, preprocess):
 
 
 @pytest.mark.parametrize(
+    ("steps", "kind", "likelihood"),
+    [
+        (("dequantise", "scale"), "whole", "normal"),
+        (("scale", "binarise"), "whole", "bernoulli"),
+        (("scale", "threshold=0.3"), "whole", "bernoulli"),
+        (("none",), "unit", "normal"),
+        (("none",), "binary", "bernoulli"),
+        (("dequantise", "scale"), "binary", "normal"),
+    ],
+)
+def test_auto_suits_what_steps_that_were_asked_for_make_of_images(steps, kind, likelihood):
+    found = VAERecipe(preprocess=steps).resolve(Spec(shape=(8, 8), **KINDS[kind]))
+    assert (found.likelihood, found.preprocess) == ((likelihood,), steps)
+
+
+@pytest.mark.parametrize(
     ("settings", "kind", "words"),
     [
         (

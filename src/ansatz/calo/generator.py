@@ -4,6 +4,7 @@ Khoshaman et al. (2018); Hoque et al. (2024); Toledo-Marín et al. (2025).
 """
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
 
@@ -14,9 +15,10 @@ from jaxtyping import PRNGKeyArray
 
 from ansatz.calo.generator_figures import shower_figures
 from ansatz.calo.geometry import Geometry, from_xml, geometry
-from ansatz.calo.heads import MaskedHead
 from ansatz.calo.layers import Layout
+from ansatz.calo.masked import MaskedHead, without_weights
 from ansatz.calo.nets import ShowerDecoder, ShowerTrunk
+from ansatz.calo.raised import Raised
 from ansatz.calo.sharing import SharingHead
 from ansatz.distributions import BernoulliHead
 from ansatz.models.vae.hierarchy import HierarchicalEncoder
@@ -32,8 +34,8 @@ from ansatz.protocol.recipe import Spec
 from ansatz.protocol.source import Batch
 from ansatz.protocol.subject import Subject
 
-STEPS = tuple(math.log(10) * (2.5 + k / 4) for k in range(17))
-"""Of ln E_inc, E_inc in MeV: from 300 MeV to 3 TeV."""
+STEP = math.log(10) / 2
+"""In ln E_inc from one unit that shows it to the next."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,8 +68,20 @@ class ShowerRecipe(MachinePriorRecipe):
     """Units of these blocks, in which all layers meet."""
     clamp: bool = True
     """Whether codes are drawn under the incident energy: the prior shows it by units, one for
-    every step of a quarter of a decade, that pull at every bit and are clamped. With --prior
-    bernoulli bits are coupled to nothing else."""
+    every half of a decade, that pull at every bit and are clamped. With --prior bernoulli bits are
+    coupled to nothing else."""
+    rate: float = 2e-3
+    """Learning rate, the highest the schedule reaches."""
+    schedule: Literal["constant", "cosine", "exponential"] = "cosine"
+    """The course of the learning rate after the warm-up: energies of layers want the last digits of
+    a rate that falls."""
+    warmup: int = 50
+    """Steps in which the learning rate rises linearly from zero."""
+    sweeps: int = 200
+    """Of the prior's chains from a random start until they have forgotten it."""
+    annealing: int = 1000
+    """Steps in which log Z is annealed from either side once the fit is done, under each step of
+    the energy."""
     preprocess: tuple[str, ...] = ("none",)
     """Nothing: energies are in MeV."""
 
@@ -112,12 +126,18 @@ class ShowerRecipe(MachinePriorRecipe):
         return True
 
     def shown(self, spec: Spec) -> Shown:
-        return Steps(STEPS) if self.clamp else Categories(())
+        if not self.clamp:
+            return Categories(())
+        ends = zip(spec.condition_lowest, spec.condition_highest, strict=True)
+        low, high = next(ends, (1.0, 1.0))
+        first, last = math.floor(math.log(low) / STEP) + 1, math.ceil(math.log(high) / STEP)
+        return Steps(tuple(STEP * k for k in range(first, last)))
 
     def _placed(self, spec: Spec) -> Placement:
         none = replace(self, clamp=False)
         placed = MachinePriorRecipe._placed(none, spec)
-        return pulled(placed, len(STEPS), self.prior == "boltzmann") if self.clamp else placed
+        shown = self.shown(spec).size
+        return pulled(placed, shown, self.prior == "boltzmann") if self.clamp else placed
 
     def view(self, spec: Spec) -> View:
         return View(spec.shape, self.dtype)
@@ -149,7 +169,8 @@ class ShowerRecipe(MachinePriorRecipe):
         layout = Layout.of(self.voxels)
         head: Any = SharingHead(spec.shape, layout)
         if self.energies == "masked":
-            head = MaskedHead(spec.shape, self.mask, self.hit_power)
+            raised = Raised.none(layout, self.dtype)
+            head = MaskedHead(spec.shape, self.mask, self.hit_power, raised)
         net = ShowerDecoder.drawn(
             layout,
             self.latent,
@@ -172,3 +193,11 @@ class ShowerRecipe(MachinePriorRecipe):
     def figures(self, model: VAE, subject: Subject) -> tuple[Figure, ...]:
         own = shower_figures(model, subject, self.voxels)
         return *own, *MachinePriorRecipe.figures(self, model, subject)
+
+    def conclude(self, model: VAE, key: PRNGKeyArray, held: Iterable[Batch] = ()) -> VAE:
+        """Find what weights add to the hits, too; squares under a mask of draws add as well."""
+        key_prior, key_hits = jax.random.split(key)
+        model = MachinePriorRecipe.conclude(self, model, key_prior)
+        if self.energies != "masked" or self.mask != "true" or not self.hit_power:
+            return model
+        return without_weights(model, held, key_hits)

@@ -66,7 +66,7 @@ def generate(words: list[str]) -> int:
     """Parse, generate, write."""
     found = parse(Generate, words, "ansatz calo generate")
     from ansatz.calo.energies import DEFAULTS, energies
-    from ansatz.calo.generate import check_generator
+    from ansatz.calo.generate import check_energies, check_generator
     from ansatz.calo.showers import ShowerFile
     from ansatz.calo.unfinished import write
     from ansatz.runs.load import load
@@ -84,6 +84,7 @@ def generate(words: list[str]) -> int:
         wanted = energies(found.energy or DEFAULTS[geometry.name])
         chosen = str(wanted)
         drawn = wanted.draw(np.random.default_rng(found.seed), found.number)
+    check_energies(run, drawn)
     asked = {
         "run": str(found.run.resolve()),
         "showers": len(drawn),

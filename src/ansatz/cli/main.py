@@ -18,6 +18,7 @@ COMMANDS = {
     "reconstruct": "give every event as its code expects it, or fill in what is missing",
     "evaluate": "judge a run on held-out events",
     "anomaly": "call the least likely events anomalous, and say how often that is wrong",
+    "compare": "fit every family at equal budget, and say which suits the data",
     "components": "fit mixtures of several sizes, and say how many components are worth it",
     "report": "draw a run: a page to look at, and every figure",
     "study": "find a published result again: data, fits, and claims with verdicts",

@@ -2,7 +2,7 @@
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -41,6 +41,10 @@ class Spec:
     lowest: tuple[float, ...] = (-math.inf,)
     """The least value, likewise."""
     highest: tuple[float, ...] = (math.inf,)
+    """The largest value, likewise."""
+    condition_lowest: tuple[float, ...] = ()
+    """The least value of each column of the condition, of categories their least number."""
+    condition_highest: tuple[float, ...] = ()
     """The largest value, likewise."""
     constant: tuple[int, ...] = ()
     """The places of numbers that never vary, of an event laid out in a row."""
@@ -85,6 +89,10 @@ class Recipe(Settings, ABC):
     """Whether it is given the logarithms of a condition's numbers, and not standardised ones."""
     takes_negative: ClassVar[bool] = True
     """Whether it learns from events with negative weights."""
+    one_pass: ClassVar[bool] = False
+    """Whether one pass over the events finds all there is to learn from them."""
+    of_bits: ClassVar[bool] = False
+    """Whether it is made for numbers of two values, and makes such of the data where it can."""
 
     preprocess: tuple[str, ...] = ("auto",)
     """Steps between the data and the model: scale, standardise, logit, log1p, dequantise,
@@ -140,10 +148,12 @@ class Recipe(Settings, ABC):
     def check(self, model: Any, batch: Batch) -> None:
         """Refuse nets of the user's own that do not do on first events what the model needs."""
 
-    def conclude(self, model: Any, key: PRNGKeyArray) -> Any:
+    def conclude(self, model: Any, key: PRNGKeyArray, held: Iterable[Batch] = ()) -> Any:
         """The model with what can only be found once it has learnt: a normaliser, say.
 
-        Once, at the end of a fit, and not for compilation.
+        `held` are the events that models were compared on, batch by batch, drawn as they are asked
+        for: what has to be measured on events that it has not learnt from. Once, at the end of a
+        fit, and not for compilation.
         """
         return model
 

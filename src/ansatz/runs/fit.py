@@ -2,17 +2,22 @@
 
 import time
 import warnings
+from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, PRNGKeyArray, PyTree
 
 from ansatz.data.options import DataOptions
 from ansatz.protocol.errors import NonFiniteError
 from ansatz.protocol.keys import Stream, stream
 from ansatz.protocol.recipe import Recipe
+from ansatz.protocol.source import AbstractSource, Batch
 from ansatz.runs import prepare
 from ansatz.runs.ensemble import Ensemble
 from ansatz.runs.folder import RunFolder, check_free, create
@@ -134,7 +139,7 @@ class _Book:
         for m, member in enumerate(self.fitting.members(state)):
             pipeline = self.fitting.result(member)
             if finished:
-                pipeline = _concluded(pipeline, record.recipe, m)
+                pipeline = _concluded(self.fitting, pipeline, m)
             own = self.folders[m] if self.folders else None
             if own is not None and finished:
                 own.finish(pipeline, state.step)
@@ -191,11 +196,28 @@ def _train(
     return Ensemble(tuple(runs), None if folder is None else folder.path)
 
 
-def _concluded(pipeline: Pipeline, recipe: Recipe, member: int) -> Pipeline:
+def _concluded(fitting: prepare.Fit, pipeline: Pipeline, member: int) -> Pipeline:
     """The pipeline with a model that has all that can only be found at the end."""
-    key = stream(recipe.seed + member, Stream.END)
-    model = recipe.conclude(pipeline.model, key)
+    recipe = fitting.record.recipe
+    key, key_held = (
+        stream(recipe.seed + member, which) for which in (Stream.END, Stream.VALIDATION)
+    )
+    model = recipe.conclude(pipeline.model, key, _held(fitting.engine.validation, key_held))
     return eqx.tree_at(lambda p: p.model, pipeline, model)
+
+
+def _held(source: AbstractSource | None, key: PRNGKeyArray) -> Iterator[Batch]:
+    """The events that models are compared on, or none where none were kept for that."""
+    if source is None:
+        return
+    loaded = source.load(0)
+    for step in range(source.steps_per_epoch):
+        yield _drawn(source, loaded, jnp.int32(step), jax.random.fold_in(key, step))
+
+
+@eqx.filter_jit
+def _drawn(source: AbstractSource, loaded: PyTree, step: Array, key: PRNGKeyArray) -> Batch:
+    return source.draw(None, loaded, None, step, key)[0]
 
 
 def _with_way_on(error: NonFiniteError, recipe: Recipe, folders: list[RunFolder]) -> NonFiniteError:

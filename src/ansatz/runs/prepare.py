@@ -97,9 +97,10 @@ def first(
             f"{np.sum(dataset.weights < 0):,}: leave these events out, or learn without --weights."
         )
     train, _, _ = split(dataset, recipe.validation, recipe.test, recipe.seed)
+    given = None if dataset.conditions is None else dataset.conditions[train]
     encoder = fit_conditions(
         dataset.condition_columns,
-        None if dataset.conditions is None else dataset.conditions[train],
+        given,
         recipe.dtype,
         logarithms=recipe.log_conditions,
     )
@@ -117,6 +118,8 @@ def first(
         levels=seen.statistics.levels(each=table),
         lowest=lowest,
         highest=highest,
+        condition_lowest=() if given is None else tuple(given.min(0).tolist()),
+        condition_highest=() if given is None else tuple(given.max(0).tolist()),
         constant=seen.statistics.constant(),
         missing=dataset.missing,
     )

@@ -22,6 +22,7 @@ from ansatz.runs.look import look
 from ansatz.runs.normalisers import Normalisers, find_normalisers, in_words, normalised
 from ansatz.runs.pipeline import LogLikelihood, WeighedEvidence, batch_of
 
+DENSITY = "density in the units of the data"
 EVENTS_TO_START = 4096
 """Events from whose means an estimate of log Z starts."""
 
@@ -84,15 +85,21 @@ class Run(Fitted):
         else:
             kind = f"importance-weighted lower bound, K = {samples}"
         kind += self.record.recipe.caveat(self.model)
+        return f"{kind}; {self.log_likelihood_of}"
+
+    @property
+    def log_likelihood_of(self) -> str:
+        """What the numbers of `log_likelihood` are logarithms of: only the same can be compared."""
+        steps = self.pipeline.preprocessing
         if steps.binarises:
-            return f"{kind}; probability of pixels binarised afresh"
+            return "probability of pixels binarised afresh"
         if steps.thresholds:
-            return f"{kind}; probability of pixels cut at a threshold"
+            return "probability of pixels cut at a threshold"
         if self.model.measure == "mixed":
-            return f"{kind}; density in the units of the data, and probability where it has atoms"
+            return "density in the units of the data, and probability where it has atoms"
         if self.model.measure == "probability" or steps.dequantises:
-            return f"{kind}; probability"
-        return f"{kind}; density in the units of the data"
+            return "probability"
+        return DENSITY
 
     def normalisers(self, data: Any, *, seed: int = 0) -> Normalisers:
         """log Z under every condition that these events have; found once and kept.

@@ -55,7 +55,7 @@ class Size:
 
 
 SMALL = Size(10_000, 12, 50, QUICK, twin=False)
-LARGE = Size(100_000, 20, 1000, DEFAULT, twin=True)
+LARGE = Size(100_000, 8, 1000, DEFAULT, twin=True)
 
 
 class CaloQVAEStudy(Study):

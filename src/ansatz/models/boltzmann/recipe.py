@@ -32,6 +32,7 @@ class MachineRecipe(ChainSettings, Optimiser, Recipe):
     """How a Boltzmann machine learns."""
 
     family: ClassVar[type[eqx.Module]] = AbstractMachine
+    of_bits: ClassVar[bool] = True
 
     units: Literal["auto", "binary", "spin"] = "auto"
     """The two values of a unit: 0 and 1, or −1 and +1; 'auto' takes those of the data."""

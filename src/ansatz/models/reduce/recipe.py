@@ -26,6 +26,7 @@ class PCARecipe(Recipe):
     name: ClassVar[str] = "pca"
     kind: ClassVar[str] = "the recipe 'pca'"
     family: ClassVar[type[eqx.Module]] = PCA
+    one_pass: ClassVar[bool] = True
 
     latent: int = 16
     """Numbers in a code: how many components to keep."""
@@ -33,9 +34,13 @@ class PCARecipe(Recipe):
     """Passes over the events; one is exact."""
 
     def resolve(self, spec: Spec) -> "PCARecipe":
-        if not 1 <= self.latent <= spec.size:
+        latent = self.latent
+        if latent == type(self).latent:
+            # The default is nobody's choice: of few numbers it is all of them.
+            latent = min(latent, spec.size)
+        if not 1 <= latent <= spec.size:
             raise OptionError(
-                f"latent is {self.latent}; events of {spec.size} numbers have from 1 to "
+                f"latent is {latent}; events of {spec.size} numbers have from 1 to "
                 f"{spec.size} principal components."
             )
         if spec.size > LARGEST:
@@ -45,7 +50,8 @@ class PCARecipe(Recipe):
             )
         if "binarise" in self.preprocess:
             raise OptionError("'pca' is Gaussian: leave 'binarise' out of --preprocess.")
-        return replace(self, preprocess=("none",)) if self.preprocess == ("auto",) else self
+        preprocess = ("none",) if self.preprocess == ("auto",) else self.preprocess
+        return replace(self, latent=latent, preprocess=preprocess)
 
     def build(self, spec: Spec, key: PRNGKeyArray, **nets: eqx.Module) -> PCA:
         """A PCA of nothing yet: the first axes, unit variance."""

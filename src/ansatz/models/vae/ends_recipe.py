@@ -73,8 +73,7 @@ class EndsRecipe(VariationalRecipe):
         image = len(spec.shape) > 1
         words = self.likelihood
         if all("=" in word for word in words if word != "auto"):
-            pixels = image and spec.kind in ("whole", "unit")
-            default = "bernoulli" if spec.kind == "binary" or pixels else "normal"
+            default = "bernoulli" if _two_valued(self.preprocess, spec) else "normal"
             words = (default, *(word for word in words if word != "auto"))
         likelihoods = Likelihoods.of(words, spec)
         default = likelihoods.default.name
@@ -110,3 +109,11 @@ class EndsRecipe(VariationalRecipe):
             return model
         raw = model.decoder.head.initial(*known(batch.event))
         return eqx.tree_at(lambda m: m.decoder.net, model, net.with_output_bias(raw))
+
+
+def _two_valued(preprocess: tuple[str, ...], spec: Spec) -> bool:
+    """Whether the decoder meets zeros and ones, or may have them made of the events."""
+    last = preprocess[-1].partition("=")[0] if preprocess else "none"
+    if last == "auto":
+        return spec.kind == "binary" or (len(spec.shape) > 1 and spec.kind in ("whole", "unit"))
+    return last in ("binarise", "threshold") or (last == "none" and spec.kind == "binary")

@@ -150,7 +150,16 @@ class MachinePrior(AbstractPrior):
         key_samples, key = jax.random.split(key)
         samples = jax.vmap(left.sample)(jax.random.split(key_samples, CHAINS))
         bias = left.base_bias(samples)
-        found = sandwich(key, left, bias=bias, chains=CHAINS, steps=steps, rungs=RUNGS)
+        found = sandwich(
+            key,
+            left,
+            bias=bias,
+            chains=CHAINS,
+            steps=steps,
+            rungs=RUNGS,
+            burn=left.sweeps,
+            every=max(1, left.sweeps // 20),
+        )
         error = max(found.low.error, found.high.error)
         r_hat = 0.0 if found.mixing is None else found.mixing.r_hat
         return found.low.log_z - shift, found.high.log_z - shift, error, r_hat

@@ -4,6 +4,7 @@ Rolfe (2017); Khoshaman et al. (2018).
 """
 
 from abc import abstractmethod
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -235,7 +236,7 @@ class MachinePriorRecipe(ChainSettings, VariationalRecipe):
             judge=judge,
         )
 
-    def conclude(self, model: VAE, key: PRNGKeyArray) -> VAE:
+    def conclude(self, model: VAE, key: PRNGKeyArray, held: Iterable[Batch] = ()) -> VAE:
         """Find log Z of the prior, which is not needed for learning it."""
         if not isinstance(model.prior, MachinePrior):
             return model

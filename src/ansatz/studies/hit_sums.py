@@ -1,0 +1,210 @@
+"""What a fit says of the hits of showers it has not seen, summed in each layer.
+
+A shower's voxels have u, the activations a and the logits l that a decoder gives its code, and
+σ(l − r) is how often they are drawn as hits. All that is claimed is a function of sums over
+showers, so that its error is known from leaving out one group of showers after another.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+from scipy import special
+
+from ansatz.calo.nets import REST
+from ansatz.studies.claim import Measured
+
+LOGITS = np.arange(-12.0, 6.01, 0.25)
+"""Bins of logits; those beyond are in the last ones."""
+FINE = np.arange(-4.0, 32.01, 0.1)
+"""Bins of activations."""
+ROOT = np.geomspace(0.25, 32.0, 29)
+"""Bins of u."""
+ENOUGH = 20
+"""Hits in a bin that is looked at."""
+
+Rows = Float[np.ndarray, "showers voxels"]
+
+
+class Told(NamedTuple):
+    """Some showers, and what is said of them by the decoder of their codes."""
+
+    u: Rows
+    logit: Rows
+    raised: Rows
+    activation: Rows
+
+
+class Sums(NamedTuple):
+    """Sums over some showers, for each layer and, where these follow, for each bin."""
+
+    hits: np.ndarray
+    """Hits and the sum of u − a over them."""
+    draws: np.ndarray
+    """σ(l) and σ(l) (u − a)."""
+    energy: np.ndarray
+    """Shares of E_inc: those of the showers, those of σ(l − r) and a, those of a at the hits."""
+    logits: np.ndarray
+    """By kind of logits and bin: voxels, logits, σ, hits, and the weights of hits."""
+    fine: np.ndarray
+    """By bin of a: hits, a, u − a, and the share that a stands for."""
+    root: np.ndarray
+    """By bin of u: hits, u, and (u − a)²."""
+
+    def part(self, layers: slice) -> "Sums":
+        """Of some layers, together."""
+        return Sums(*(values[layers].sum(0) for values in self))
+
+
+KINDS = ("as learnt", "without E[w | hit]", "without a constant")
+"""Of logits: l, l − r, and l less the same number for all voxels."""
+
+
+def share_of(u: np.ndarray) -> np.ndarray:
+    """E / E_inc of u, in double precision."""
+    x = special.expit(u + special.logit(REST))
+    return np.where(u > 0, (x - REST) / (1 - 2 * REST), 0)
+
+
+def summed(told: Told, layers: int, power: float, constant: float) -> Sums:
+    """The sums over showers whose hits weigh (1 + u)^power, in layers that are all alike."""
+    n, voxels = told.u.shape
+    u, logit, raised, a = (values.astype(float) for values in told)
+    layer = np.broadcast_to(np.repeat(np.arange(layers), voxels // layers), (n, voxels))
+    hit = u > 0
+    there, off = layer[hit], (u - a)[hit]
+    drawn, share = special.expit(logit), share_of(a)
+
+    def whole(values: np.ndarray) -> np.ndarray:
+        return values.reshape(n, layers, -1).sum((0, 2))
+
+    def binned(
+        edges: np.ndarray, x: np.ndarray, where: np.ndarray, *values: np.ndarray
+    ) -> np.ndarray:
+        bins = len(edges) - 1
+        place = where * bins + np.clip(np.searchsorted(edges, x, "right") - 1, 0, bins - 1)
+        counts = [np.bincount(place, weights, layers * bins) for weights in values]
+        return np.stack(counts, -1).reshape(layers, bins, len(values))
+
+    flat, weight = layer.ravel(), np.where(hit, (1 + u) ** power, 0).ravel()
+    kinds = []
+    for values in (logit, logit - raised, logit - constant):
+        own = values.ravel()
+        p = special.expit(own)
+        kinds.append(binned(LOGITS, own, flat, np.ones_like(p), own, p, hit.ravel(), weight))
+    one = np.ones_like(off)
+    return Sums(
+        hits=np.stack([whole(hit), whole(np.where(hit, u - a, 0))], -1),
+        draws=np.stack([whole(drawn), whole(drawn * (u - a))], -1),
+        energy=np.stack(
+            [
+                whole(share_of(u)),
+                whole(special.expit(logit - raised) * share),
+                whole(np.where(hit, share, 0)),
+            ],
+            -1,
+        ),
+        logits=np.stack(kinds, 1),
+        fine=binned(FINE, a[hit], there, one, a[hit], off, share[hit]),
+        root=binned(ROOT, u[hit], there, one, u[hit], off**2),
+    )
+
+
+def jackknife(groups: list[Sums], statistic: Callable[[Sums], float]) -> Measured:
+    """A function of all sums; its error from leaving out each of G groups in turn.
+
+    sqrt((G − 1)/G Σ (f_g − mean f)²) for the values f_g without group g (Quenouille, Tukey).
+    """
+    total = Sums(*(np.sum(values, 0) for values in zip(*groups, strict=True)))
+    without = np.array(
+        [statistic(Sums(*(a - b for a, b in zip(total, own, strict=True)))) for own in groups]
+    )
+    spread = np.sqrt((len(groups) - 1) * np.mean((without - without.mean()) ** 2))
+    return Measured(statistic(total), float(spread), len(groups) - 1)
+
+
+def lowered(sums: Sums) -> float:
+    """The mean of u − a over hits."""
+    return float(sums.hits[1] / sums.hits[0])
+
+
+def lowered_by_draws(sums: Sums) -> float:
+    """The mean of u − a over all voxels, each as often as it is drawn as a hit."""
+    return float(sums.draws[1] / sums.draws[0])
+
+
+def in_use(sums: Sums) -> float:
+    """Energy generated for the codes of showers, as a part of theirs."""
+    return float(sums.energy[1] / sums.energy[0])
+
+
+def at_best(sums: Sums) -> float:
+    """The part of the energy of hits whose activations are moved to the mean u of their like.
+
+    What is missing is lost to the mean of a logarithm alone.
+    """
+    hits, a, off, share = sums.fine.T
+    some = np.maximum(hits, 1)
+    moved = share + hits * (share_of((a + off) / some) - share_of(a / some))
+    return float(moved.sum() / sums.energy[0])
+
+
+def by_lowering(sums: Sums) -> float:
+    """The part that is left of that energy where activations stay as they are."""
+    return float(sums.energy[2] / sums.energy[0] / at_best(sums))
+
+
+def by_logit(sums: Sums, kind: int) -> Float[np.ndarray, "bins five"]:
+    """The five sums of each bin of one kind of logits that has enough hits."""
+    own = sums.logits[kind]
+    return own[own[:, 3] >= ENOUGH]
+
+
+class Excess(NamedTuple):
+    """Bins of learnt logits."""
+
+    logit: np.ndarray
+    above: np.ndarray
+    """By how much logits are above ln odds of hits."""
+    explained: np.ndarray
+    """ln E[w | hit]."""
+    hits: np.ndarray
+
+
+def excess(sums: Sums) -> Excess:
+    """What weights add to logits, and what they should, where hits and empty voxels are enough."""
+    n, logit, _, hits, weight = by_logit(sums, 0).T
+    there = n - hits >= ENOUGH
+    n, logit, hits, weight = (values[there] for values in (n, logit, hits, weight))
+    above = logit / n - np.log(hits / (n - hits))
+    return Excess(logit / n, above, np.log(weight / hits), hits)
+
+
+def unexplained(sums: Sums) -> float:
+    """By how much learnt logits are above the odds of hits and ln E[w | hit], a mean over hits."""
+    found = excess(sums)
+    return float(np.average(found.above - found.explained, weights=found.hits))
+
+
+def miscalibration(kind: int) -> Callable[[Sums], float]:
+    """The mean over hits of |ln(hits / hits expected)| of their bin."""
+
+    def statistic(sums: Sums) -> float:
+        expected, hits = by_logit(sums, kind)[:, 2:4].T
+        return float(np.average(np.abs(np.log(hits / expected)), weights=hits))
+
+    return statistic
+
+
+def residuals(sums: Sums) -> Float[np.ndarray, "three bins"]:
+    """Of bins of u: hits, the mean u, and the root mean square of u − a."""
+    hits, u, square = sums.root[sums.root[:, 0] >= ENOUGH].T
+    return np.stack([hits, u / hits, np.sqrt(square / hits)])
+
+
+def exponent(sums: Sums) -> float:
+    """q of the root mean square of u − a over hits, as it grows as u^q from bin to bin of u."""
+    hits, u, spread = residuals(sums)
+    slope, _ = np.polyfit(np.log(u), np.log(spread), 1, w=np.sqrt(hits))
+    return float(slope)
