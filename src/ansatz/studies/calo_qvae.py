@@ -47,13 +47,15 @@ class Size:
     showers: int
     """Simulated to learn from, simulated to judge by, and generated."""
     epochs: int
+    annealing: int
+    """Steps in which log Z of the prior is annealed, which generating does not need."""
     effort: Effort
     twin: bool
     """Whether the same with independent coins as prior is fitted too."""
 
 
-SMALL = Size(10_000, 12, QUICK, twin=False)
-LARGE = Size(100_000, 8, DEFAULT, twin=True)
+SMALL = Size(10_000, 12, 50, QUICK, twin=False)
+LARGE = Size(100_000, 8, 1000, DEFAULT, twin=True)
 
 
 class CaloQVAEStudy(Study):
@@ -78,6 +80,7 @@ class CaloQVAEStudy(Study):
             "events": "showers",
             "conditions": "incident_energies",
             "epochs": size.epochs,
+            "annealing": size.annealing,
         }
         (run,) = context.fit("fit", "calo-qvae", train, **learnt)
         standard = Standard.of(
