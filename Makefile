@@ -26,7 +26,8 @@ demo: $(READY)
 	@$(BIN)/ansatz study calo-qvae --quick --out runs/demo --force
 	@echo
 	@echo "runs/demo has it all: report.html with generated showers beside simulated ones, a page"
-	@echo "with every histogram in evaluation/, the fit in fit/, and showers in generated.h5."
+	@echo "with every histogram in evaluation/, showers in generated.h5, and the fit in fit/, which"
+	@echo "'ansatz report runs/demo/fit' shows."
 
 test: lint
 	@$(TEST_ENV) $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal

@@ -19,6 +19,7 @@ from ansatz.calo.showers import ShowerFile
 from ansatz.calo.writing import ShowerWriter
 from ansatz.protocol.figures import Figure
 from ansatz.report.page import Grid
+from ansatz.report.write import write_report
 from ansatz.runs.run import Run
 from ansatz.studies import calo_qvae_claims as claiming
 from ansatz.studies.calo_qvae_claims import Made
@@ -64,7 +65,8 @@ class CaloQVAEStudy(Study):
     are judged by fresh ones of the simulation, beside baselines without a model: layers, or
     voxels, exchanged among showers of nearest energy. All showers are synthetic, of the
     parametrisation of `ansatz calo simulate`: no figure here is of a full simulation. The folder
-    `evaluation` has a page with every histogram, and `fit` one of the fit.
+    `evaluation` has a page with every histogram. That of the fit is `fit/report.html`, and
+    `ansatz report` draws it where this run was a quick one.
     """
 
     name: ClassVar[str] = "calo-qvae"
@@ -83,6 +85,8 @@ class CaloQVAEStudy(Study):
             "annealing": size.annealing,
         }
         (run,) = context.fit("fit", "calo-qvae", train, **learnt)
+        if not context.quick:
+            write_report(run)
         standard = Standard.of(
             ShowerFile(fresh), ShowerFile(another), size.effort, context.seed, context.watch
         )
