@@ -12,6 +12,8 @@ FOLDS = 5
 ROUNDS = 100
 """Boosted trees."""
 LEAVES, LEAF = 15, 20
+LOOKED_AT = 64
+"""Numbers of an event that a split chooses from; of more they are drawn at random."""
 
 Rows = Float[np.ndarray, "_ numbers"]
 
@@ -36,6 +38,7 @@ def crossvalidated_area(reference: Rows, other: Rows, *, seed: int) -> Estimate:
             max_iter=ROUNDS,
             max_leaf_nodes=LEAVES,
             min_samples_leaf=LEAF,
+            max_features=min(1.0, LOOKED_AT / rows.shape[1]),
             early_stopping=False,
             random_state=seed,
         )
