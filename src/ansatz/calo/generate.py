@@ -25,6 +25,8 @@ from ansatz.runs.run import Run
 
 TOGETHER = 1000
 """Showers of a block, one from each chain of the prior; of one that is all there is, fewer."""
+BEYOND = 1.05
+"""Times an energy as large as the largest, or as small, is not yet another regime."""
 ANOTHER = 5
 """Autocorrelation times after which a chain has forgotten that it was of another energy."""
 HEATED, RECORDED, WATCHED = 200, 400, 64
@@ -102,10 +104,10 @@ def check_generator(run: Run) -> None:
 
 
 def check_energies(run: Run, energies: Float[np.ndarray, " showers"]) -> None:
-    """Warn of energies, MeV, that none of the showers had from which the run has learnt."""
+    """Warn of energies, MeV, well beyond those of the showers from which the run has learnt."""
     spec = run.record.spec
     (low,), (high,) = spec.condition_lowest, spec.condition_highest
-    away = int(np.sum((energies < low) | (energies > high)))
+    away = int(np.sum((energies < low / BEYOND) | (energies > high * BEYOND)))
     if away:
         warnings.warn(
             f"{away:,} of {len(energies):,} energies lie outside {low:,.0f} to {high:,.0f} MeV, "
