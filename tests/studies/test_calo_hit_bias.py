@@ -91,7 +91,9 @@ def test_sums_are_those_of_a_loop():
                 ]  # fmt: skip
             if hit:
                 wanted.hits[layer] += [1, off]
-                wanted.fine[layer, place(sums.FINE, a[n, v])] += [1, a[n, v], off, share(a[n, v])]
+                wanted.fine[layer, place(sums.FINE, a[n, v])] += [
+                    1, a[n, v], off**2, off, share(a[n, v])
+                ]  # fmt: skip
                 wanted.root[layer, place(sums.ROOT, u[n, v])] += [1, u[n, v], off**2]
     for one, other in zip(found, wanted, strict=True):
         np.testing.assert_allclose(one, other, atol=1e-9)
@@ -139,7 +141,7 @@ def test_the_exponent_of_residuals_is_found(power):
     own = sums.Told(u, 0 * u, 0 * u, u + sign * u**power)
     found = sums.summed(own, LAYERS, 0.0, 0.0).part(slice(0, LAYERS))
     # Bins are wide and their means stand for them: that is off by less than a hundredth.
-    assert sums.exponent(found) == pytest.approx(power, abs=0.01)
+    assert sums.exponent(found.root) == pytest.approx(power, abs=0.01)
 
 
 def test_what_the_best_decoders_say_is_what_is_claimed(fits):

@@ -177,14 +177,16 @@ def of_weights(parts: Fits, region: str) -> tuple[Claim, ...]:
 
 def of_residuals(parts: Fits, region: str) -> Claim:
     """How residuals of hits grow with u."""
+    true = parts["true-hits"]
+    expected = jackknife(lambda sums: exponent(sums.fine), true)
     return Claim(
         name=f"residuals, {region}",
         sentence="The root mean square of u − a over hits grows more slowly than √u, as it is "
-        f"said of the field's generators: as u to a power below ½, {region}.",
+        f"said of the field's generators: as u to a power below ½, {region}. By what is expected, "
+        f"a, the power is {expected.value:.2f} ± {expected.error:.2f}.",
         expected=0.5,
-        source="√u of the field; here a hit of many spots has a relative spread of its energy, "
-        "which is that of u, that falls with their number",
-        measured=jackknife(exponent, parts["true-hits"]),
+        source="½ is said of the field's generators, on showers of a full simulation",
+        measured=jackknife(lambda sums: exponent(sums.root), true),
         tolerance=0.0,
         why="slower is slower",
         side="at most",

@@ -86,19 +86,22 @@ def of_residuals(sums: Sums) -> Figure:
     """Residuals by u and by a."""
     panels = []
     for region, layers in REGIONS.items():
-        hits, u, spread = residuals(sums.part(layers))
-        middle = np.sqrt(np.average(spread**2, weights=hits) / np.average(u, weights=hits))
-        panels.append(
-            Panel(
-                f"root mean square of u − a, {region}",
-                (Curve("over hits of one u", u, spread), Curve("∝ √u", u, middle * np.sqrt(u))),
-                log=True,
-            )
+        part = sums.part(layers)
+        hits, u, spread = residuals(part.root)
+        _, a, expected = residuals(part.fine)
+        scale = np.sqrt(np.average(spread**2, weights=hits) / np.average(u, weights=hits))
+        curves = (
+            Curve("over hits of one u", u, spread),
+            Curve("over hits of one a", a, expected),
+            Curve("∝ √u", u, scale * np.sqrt(u)),
         )
+        panels.append(Panel(f"root mean square of u − a, {region}", curves, log=True))
     return Curves(
         name="residuals",
         title="How far activations are from hits",
-        caption="For the mask of true hits and weights of 1; the other line grows as √u.",
+        caption="For the mask of true hits and weights of 1; the last line grows as √u. By u "
+        "residuals are no power: at either end are the hits that are least like what was expected "
+        "of their voxels. By a they are the spread of hits alone.",
         panels=tuple(panels),
-        x_label="u of a hit",
+        x_label="u of a hit, or a",
     )

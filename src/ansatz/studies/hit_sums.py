@@ -17,7 +17,7 @@ from ansatz.studies.claim import Measured
 
 LOGITS = np.arange(-12.0, 6.01, 0.5)
 """Bins of logits; those beyond are in the last ones."""
-FINE = np.arange(-4.0, 32.01, 0.1)
+FINE = np.arange(-4.0, 32.01, 0.5)
 """Bins of activations."""
 ROOT = np.geomspace(0.25, 32.0, 29)
 """Bins of u."""
@@ -50,7 +50,7 @@ class Sums(NamedTuple):
     logits: np.ndarray
     """By kind of logits and bin: voxels, logits, σ, hits, and the weights of hits."""
     fine: np.ndarray
-    """By bin of a: hits, a, u − a, and the share that a stands for."""
+    """By bin of a: hits, a, (u − a)², u − a, and the share that a stands for."""
     root: np.ndarray
     """By bin of u: hits, u, and (u − a)²."""
 
@@ -113,7 +113,7 @@ def summed(told: Told, layers: int, power: float, constant: float) -> Sums:
             -1,
         ),
         logits=np.stack(kinds, 1),
-        fine=binned(FINE, a[hit], there, one, a[hit], off, share[hit]),
+        fine=binned(FINE, a[hit], there, one, a[hit], off**2, off, share[hit]),
         root=binned(ROOT, u[hit], there, one, u[hit], off**2),
     )
 
@@ -163,7 +163,7 @@ def at_best(sums: Sums) -> float:
 
     What is missing is lost to the mean of a logarithm alone.
     """
-    hits, a, off, share = sums.fine.sum(0).T
+    hits, a, _, off, share = sums.fine.sum(0).T
     some = np.maximum(hits, 1)
     moved = share + hits * (share_of((a + off) / some) - share_of(a / some))
     return float(moved.sum() / sums.energy.sum(0)[0])
@@ -226,15 +226,15 @@ def miscalibration(kind: int) -> Callable[[Sums], float]:
     return statistic
 
 
-def residuals(sums: Sums) -> Float[np.ndarray, "three bins"]:
-    """Of bins of u: hits, the mean u, and the root mean square of u − a."""
-    root = sums.root.sum(0)
-    hits, u, square = root[root[:, 0] >= ENOUGH].T
-    return np.stack([hits, u / hits, np.sqrt(square / hits)])
+def residuals(binned: np.ndarray) -> Float[np.ndarray, "three bins"]:
+    """Of bins of u or of a, above zero: hits, the mean, and the root mean square of u − a."""
+    own = binned.sum(0)[:, :3]
+    hits, x, square = own[(own[:, 0] >= ENOUGH) & (own[:, 1] > 0)].T
+    return np.stack([hits, x / hits, np.sqrt(square / hits)])
 
 
-def exponent(sums: Sums) -> float:
-    """q of the root mean square of u − a over hits, as it grows as u^q from bin to bin of u."""
-    hits, u, spread = residuals(sums)
-    slope, _ = np.polyfit(np.log(u), np.log(spread), 1, w=np.sqrt(hits))
+def exponent(binned: np.ndarray) -> float:
+    """q of the root mean square of u − a over hits, as it grows as x^q from bin to bin of x."""
+    hits, x, spread = residuals(binned)
+    slope, _ = np.polyfit(np.log(x), np.log(spread), 1, w=np.sqrt(hits))
     return float(slope)
