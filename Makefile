@@ -13,7 +13,7 @@ TEST_ENV := JAX_DISABLE_MOST_OPTIMIZATIONS=1 JAX_COMPILATION_CACHE_DIR=$(CURDIR)
 .PHONY: demo test test-fast kill-test studies bench docs lint format install lock clean help
 
 help:
-	@echo "make demo       simulate showers, fit a generator to them, generate, judge: seven minutes"
+	@echo "make demo       simulate showers, fit a generator to them, generate, judge: some minutes"
 	@echo "make test       install, lint, check types, run all tests"
 	@echo "make test-fast  the tests without the slow ones"
 	@echo "make kill-test  kill twenty fits at random moments; each must resume to the same bits"
@@ -26,7 +26,8 @@ demo: $(READY)
 	@$(BIN)/ansatz study calo-qvae --quick --out runs/demo --force
 	@echo
 	@echo "runs/demo has it all: report.html with generated showers beside simulated ones, a page"
-	@echo "with every histogram in evaluation/, the fit in fit/, and showers in generated.h5."
+	@echo "with every histogram in evaluation/, showers in generated.h5, and the fit in fit/, which"
+	@echo "'ansatz report runs/demo/fit' shows."
 
 test: lint
 	@$(TEST_ENV) $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal

@@ -15,6 +15,7 @@ from benchmarks import (
     gibbs,
     iwae,
     rbm_training,
+    shower_generator,
     showers,
     streaming,
     vae_training,
@@ -32,6 +33,7 @@ BENCHMARKS = {
     "gibbs": gibbs,
     "rbm_training": rbm_training,
     "showers": showers,
+    "shower_generator": shower_generator,
     "calo_features": calo_features,
     "contractive": contractive,
 }

@@ -112,9 +112,14 @@ def test_showers_are_the_same_whether_or_not_generation_was_stopped(run, tmp_pat
     assert not unfinished.path.exists()
 
 
-def test_chains_have_the_moments_of_the_prior_under_their_own_energy(run, monkeypatch):
+def test_a_single_shower_takes_a_single_chain(run):
+    ((shower, chains),) = generate(run, np.array([5e3]), seed=1)
+    assert shower.shape == (1, 18)
+    assert chains.states.shape[1] == 1
+
+
+def test_chains_have_the_moments_of_the_prior_under_their_own_energy(run):
     """All 256 states of the bits, summed, under either of two energies in turn."""
-    monkeypatch.setattr(generating, "TOGETHER", 4000)
     prior = run.model.prior
     energies = jnp.log(jnp.array([2e3, 8e4]))[:, None]
     units = jax.vmap(prior.shown)(energies)
@@ -123,7 +128,7 @@ def test_chains_have_the_moments_of_the_prior_under_their_own_energy(run, monkey
     weight = jnp.asarray(np.random.default_rng(3).normal(size=len(prior.machine.weight)))
     machine = eqx.tree_at(lambda m: m.weight, prior.machine, weight.astype(jnp.float32) / 2)
     of = np.arange(4000) % 2
-    chains = Chains.heated(stream(0, Stream.USE), machine, None, units[1 - of].T)
+    chains = Chains.heated(stream(0, Stream.USE), machine, 4000, None, units[1 - of].T)
     codes = np.asarray(chains.then(jax.random.key(1), units[of].T).codes, float)
     assert codes.shape == (4000, 8)
     states = np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1).astype(np.float32)

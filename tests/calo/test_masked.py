@@ -184,8 +184,8 @@ def test_a_run_draws_hits_without_what_weights_add(tmp_path):
     )
     run = ansatz.fit(
         "calo-qvae", (events, energies[:, None]), out=tmp_path / "run", quiet=True,
-        geometry=binning, energies="masked", hit_power=1.0, prior="bernoulli", latent=4,
-        features=4, depth=1, width=8, batch=50, epochs=15, rate=0.02, patience=0,
+        geometry=binning, energies="masked", hit_power=1.0, prior="bernoulli", clamp=False,
+        latent=4, features=4, depth=1, width=8, batch=50, epochs=15, rate=0.02, patience=0,
         validation=0.4,
     )  # fmt: skip
     # Every weight that was held out is in its mean: those that the layer says sum to the same.

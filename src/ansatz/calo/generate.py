@@ -24,7 +24,9 @@ from ansatz.runs.pipeline import Pipeline
 from ansatz.runs.run import Run
 
 TOGETHER = 1000
-"""Showers of a block, one from each chain of the prior."""
+"""Showers of a block, one from each chain of the prior; of one that is all there is, fewer."""
+BEYOND = 1.05
+"""Times an energy as large as the largest, or as small, is not yet another regime."""
 ANOTHER = 5
 """Autocorrelation times after which a chain has forgotten that it was of another energy."""
 HEATED, RECORDED, WATCHED = 200, 400, 64
@@ -45,17 +47,21 @@ class Chains:
         cls,
         key: PRNGKeyArray,
         machine: BoltzmannMachine,
+        count: int,
         device: Device | None = None,
         shown: Float[Array, "unit chain"] | None = None,
     ) -> "Chains":
-        """Chains that have forgotten where they began, as far as their energies can tell."""
+        """So many chains that have forgotten their start, as far as their energies can tell."""
         key_start, key_watched, key_rest = jax.random.split(key, 3)
-        states = _showing(machine, start(key_start, machine, TOGETHER), shown)
+        states = start(key_start, machine, max(count, WATCHED))
+        if shown is not None:
+            # Of few showers some are of each energy among the chains that are watched.
+            states = _showing(machine, states, shown[:, np.arange(states.shape[1]) % count])
         some, held = states[:, :WATCHED], machine.given
         record = draw(key_watched, machine, some, RECORDED, burn=HEATED, clamped=held)
         time = record.mixing.autocorrelation_time
         sweeps = max(HEATED, math.ceil(10 * time))
-        states = sample(key_rest, machine, states, sweeps, clamped=held)
+        states = sample(key_rest, machine, states[:, :count], sweeps, clamped=held)
         return cls(machine, states, record.mixing, device)
 
     @property
@@ -98,10 +104,10 @@ def check_generator(run: Run) -> None:
 
 
 def check_energies(run: Run, energies: Float[np.ndarray, " showers"]) -> None:
-    """Warn of energies, MeV, that none of the showers had from which the run has learnt."""
+    """Warn of energies, MeV, well beyond those of the showers from which the run has learnt."""
     spec = run.record.spec
     (low,), (high,) = spec.condition_lowest, spec.condition_highest
-    away = int(np.sum((energies < low) | (energies > high)))
+    away = int(np.sum((energies < low / BEYOND) | (energies > high * BEYOND)))
     if away:
         warnings.warn(
             f"{away:,} of {len(energies):,} energies lie outside {low:,.0f} to {high:,.0f} MeV, "
@@ -127,14 +133,16 @@ def generate(
     prior, key = run.model.prior, stream(seed, Stream.USE)
     if isinstance(prior, MachinePrior):
         if chains is None:
-            shown = _shown(run, _block(energies, 0))
-            chains = Chains.heated(jax.random.fold_in(key, 0), prior.machine, device, shown)
+            shown, size = _shown(run, _block(energies, 0)), _together(energies)
+            key_chains = jax.random.fold_in(key, 0)
+            chains = Chains.heated(key_chains, prior.machine, size, device, shown)
     elif device is not None:
         raise OptionError("The prior is of independent coins, which no device draws.")
     for block in range(first, -(-len(energies) // TOGETHER)):
         key_prior, key_codes, key_showers = jax.random.split(jax.random.fold_in(key, block + 1), 3)
         if chains is None:
-            codes = _coins(prior.given(None, None), key_codes)
+            keys = jax.random.split(key_codes, _together(energies))
+            codes = _coins(prior.given(None, None), keys)
         else:
             chains = chains.then(key_prior, _shown(run, _block(energies, block)))
             codes = chains.codes
@@ -143,9 +151,15 @@ def generate(
         yield showers[: len(energies) - block * TOGETHER], chains
 
 
+def _together(energies: np.ndarray) -> int:
+    """Showers of each block."""
+    return min(TOGETHER, len(energies))
+
+
 def _block(energies: np.ndarray, block: int) -> np.ndarray:
     """Always a whole one, so that the last needs no compilation of its own."""
-    return np.resize(energies[block * TOGETHER : (block + 1) * TOGETHER], TOGETHER)
+    own = energies[block * TOGETHER : (block + 1) * TOGETHER]
+    return np.resize(own, _together(energies))
 
 
 def _shown(run: Run, energies: np.ndarray) -> Float[Array, "unit chain"] | None:
@@ -158,8 +172,8 @@ def _shown(run: Run, energies: np.ndarray) -> Float[Array, "unit chain"] | None:
 
 
 @eqx.filter_jit
-def _coins(prior: Any, key: PRNGKeyArray) -> Float[Array, "block code"]:
-    return jax.vmap(prior.sample)(jax.random.split(key, TOGETHER))
+def _coins(prior: Any, keys: PRNGKeyArray) -> Float[Array, "block code"]:
+    return jax.vmap(prior.sample)(keys)
 
 
 @eqx.filter_jit

@@ -70,6 +70,13 @@ class ShowerRecipe(MachinePriorRecipe):
     """Whether codes are drawn under the incident energy: the prior shows it by units, one for
     every half of a decade, that pull at every bit and are clamped. With --prior bernoulli bits are
     coupled to nothing else."""
+    rate: float = 2e-3
+    """Learning rate, the highest the schedule reaches."""
+    schedule: Literal["constant", "cosine", "exponential"] = "cosine"
+    """The course of the learning rate after the warm-up: energies of layers want the last digits of
+    a rate that falls."""
+    warmup: int = 50
+    """Steps in which the learning rate rises linearly from zero."""
     sweeps: int = 200
     """Of the prior's chains from a random start until they have forgotten it."""
     annealing: int = 1000

@@ -142,13 +142,15 @@ class SharedShower(AbstractDistribution):
         hit or not."""
         key_some, key_first, key_rest = jax.random.split(key, 3)
         logits = self.layout.within(self.hit, -jnp.inf)
-        none = jax.nn.log_sigmoid(-logits)
-        before = jnp.cumsum(none, 1) - none
-        first = jax.random.categorical(key_first, jax.nn.log_sigmoid(logits) + before, 1)
-        place = jnp.arange(self.layout.most)[None] - first[:, None]
+        # 1 - exp of this is the chance that a voxel so far was hit: the first one is where a number
+        # between nothing and the chance of any is passed.
+        none = jnp.cumsum(jax.nn.log_sigmoid(-logits), 1)
+        share = jax.random.uniform(key_first, (len(logits), 1), logits.dtype)
+        first = jnp.sum(none > jnp.log1p(share * jnp.expm1(none[:, -1:])), 1, keepdims=True)
+        place = jnp.arange(self.layout.most)[None]
         rest = Bernoulli(logits).sample(key_rest) > 0
         some = Bernoulli(self.some).sample(key_some) > 0
-        return some[:, None] & ((place == 0) | ((place > 0) & rest))
+        return some[:, None] & ((place == first) | ((place > first) & rest))
 
     def _log_hits(self, hit: Bool[Array, "layers most"]) -> Float[Array, ""]:
         """log p(Θ)."""

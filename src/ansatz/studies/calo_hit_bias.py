@@ -79,6 +79,7 @@ COMMON: dict[str, Any] = {
     "geometry": "dataset2",
     "energies": "masked",
     "prior": "bernoulli",
+    "clamp": False,
     "levels": 1,
     "schedule": "cosine",
     "patience": 0,
@@ -86,15 +87,15 @@ COMMON: dict[str, Any] = {
 }
 QUICK: dict[str, Any] = {
     "showers": 6_000,
-    "fresh": 2_000,
+    "fresh": 3_000,
     "fit": {
         "latent": 32,
         "features": 16,
         "depth": 1,
         "width": 64,
-        "batch": 32,
-        "epochs": 3,
-        "rate": 5e-3,
+        "batch": 16,
+        "epochs": 4,
+        "rate": 4e-3,
         "validation": 0.2,
     },
 }

@@ -19,6 +19,7 @@ from ansatz.calo.showers import ShowerFile
 from ansatz.calo.writing import ShowerWriter
 from ansatz.protocol.figures import Figure
 from ansatz.report.page import Grid
+from ansatz.report.write import write_report
 from ansatz.runs.run import Run
 from ansatz.studies import calo_qvae_claims as claiming
 from ansatz.studies.calo_qvae_claims import Made
@@ -47,13 +48,15 @@ class Size:
     showers: int
     """Simulated to learn from, simulated to judge by, and generated."""
     epochs: int
+    annealing: int
+    """Steps in which log Z of the prior is annealed, which generating does not need."""
     effort: Effort
     twin: bool
     """Whether the same with independent coins as prior is fitted too."""
 
 
-SMALL = Size(10_000, 12, QUICK, twin=False)
-LARGE = Size(100_000, 20, DEFAULT, twin=True)
+SMALL = Size(10_000, 12, 50, QUICK, twin=False)
+LARGE = Size(100_000, 8, 1000, DEFAULT, twin=True)
 
 
 class CaloQVAEStudy(Study):
@@ -62,7 +65,8 @@ class CaloQVAEStudy(Study):
     are judged by fresh ones of the simulation, beside baselines without a model: layers, or
     voxels, exchanged among showers of nearest energy. All showers are synthetic, of the
     parametrisation of `ansatz calo simulate`: no figure here is of a full simulation. The folder
-    `evaluation` has a page with every histogram, and `fit` one of the fit.
+    `evaluation` has a page with every histogram. That of the fit is `fit/report.html`, and
+    `ansatz report` draws it where this run was a quick one.
     """
 
     name: ClassVar[str] = "calo-qvae"
@@ -78,8 +82,11 @@ class CaloQVAEStudy(Study):
             "events": "showers",
             "conditions": "incident_energies",
             "epochs": size.epochs,
+            "annealing": size.annealing,
         }
         (run,) = context.fit("fit", "calo-qvae", train, **learnt)
+        if not context.quick:
+            write_report(run)
         standard = Standard.of(
             ShowerFile(fresh), ShowerFile(another), size.effort, context.seed, context.watch
         )

@@ -4,7 +4,7 @@ import numpy as np
 
 from ansatz.protocol.figures import Curve, Curves, Figure, Panel
 from ansatz.studies.hit_claims import REGIONS, WEIGHTED, Fits
-from ansatz.studies.hit_sums import KINDS, Sums, by_logit, excess, residuals
+from ansatz.studies.hit_sums import KINDS, Sums, rates, residuals
 
 MASKS = {"true-hits": "mask of true hits", "drawn-hits": "mask of drawn hits"}
 
@@ -50,9 +50,9 @@ def of_rates(whole: dict[str, Sums]) -> Figure:
     for region, layers in REGIONS.items():
         curves = []
         for (name, kind), label in shown.items():
-            n, logit, expected, hits, _ = by_logit(whole[name].part(layers), kind).T
-            curves.append(Curve(label, logit / n, np.log(hits / expected)))
-        panels.append(Panel(f"ln(hits / predicted), {region}", tuple(curves)))
+            own = rates(whole[name].part(layers).pooled(), kind)
+            curves.append(Curve(label, own.logit, own.off))
+        panels.append(Panel(f"ln odds, hits − predicted, {region}", tuple(curves)))
     return Curves(
         name="rates",
         title="How often voxels are hit, and how often they are said to be",
@@ -68,7 +68,7 @@ def of_odds(whole: dict[str, Sums]) -> Figure:
     for region, layers in REGIONS.items():
         curves = []
         for name, weight in WEIGHTED.items():
-            own = excess(whole[name].part(layers))
+            own = rates(whole[name].part(layers).pooled(), 0)
             curves.append(Curve(f"w = {weight}: above ln odds", own.logit, own.above))
             curves.append(Curve(f"w = {weight}: ln E[w | hit]", own.logit, own.explained))
         panels.append(Panel(f"difference, {region}", tuple(curves)))

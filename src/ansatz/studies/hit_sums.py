@@ -15,14 +15,16 @@ from scipy import special
 from ansatz.calo.nets import REST
 from ansatz.studies.claim import Measured
 
-LOGITS = np.arange(-12.0, 6.01, 0.25)
+LOGITS = np.arange(-12.0, 6.01, 0.5)
 """Bins of logits; those beyond are in the last ones."""
 FINE = np.arange(-4.0, 32.01, 0.1)
 """Bins of activations."""
 ROOT = np.geomspace(0.25, 32.0, 29)
 """Bins of u."""
 ENOUGH = 20
-"""Hits in a bin that is looked at."""
+"""Hits, and empty voxels, of a bin that is looked at."""
+TOGETHER = 5
+"""Layers whose rates are looked at together."""
 
 Rows = Float[np.ndarray, "showers voxels"]
 
@@ -53,8 +55,13 @@ class Sums(NamedTuple):
     """By bin of u: hits, u, and (u − a)²."""
 
     def part(self, layers: slice) -> "Sums":
-        """Of some layers, together."""
-        return Sums(*(values[layers].sum(0) for values in self))
+        """Of some layers, five by five."""
+        chosen = (values[layers] for values in self)
+        return Sums(*(own.reshape(-1, TOGETHER, *own.shape[1:]).sum(1) for own in chosen))
+
+    def pooled(self) -> "Sums":
+        """Of all layers there are, together."""
+        return Sums(*(values.sum(0, keepdims=True) for values in self))
 
 
 KINDS = ("as learnt", "without E[w | hit]", "without a constant")
@@ -126,17 +133,20 @@ def jackknife(groups: list[Sums], statistic: Callable[[Sums], float]) -> Measure
 
 def lowered(sums: Sums) -> float:
     """The mean of u − a over hits."""
-    return float(sums.hits[1] / sums.hits[0])
+    hits, off = sums.hits.sum(0)
+    return float(off / hits)
 
 
 def lowered_by_draws(sums: Sums) -> float:
     """The mean of u − a over all voxels, each as often as it is drawn as a hit."""
-    return float(sums.draws[1] / sums.draws[0])
+    drawn, off = sums.draws.sum(0)
+    return float(off / drawn)
 
 
 def in_use(sums: Sums) -> float:
     """Energy generated for the codes of showers, as a part of theirs."""
-    return float(sums.energy[1] / sums.energy[0])
+    true, drawn, _ = sums.energy.sum(0)
+    return float(drawn / true)
 
 
 def at_best(sums: Sums) -> float:
@@ -144,62 +154,73 @@ def at_best(sums: Sums) -> float:
 
     What is missing is lost to the mean of a logarithm alone.
     """
-    hits, a, off, share = sums.fine.T
+    hits, a, off, share = sums.fine.sum(0).T
     some = np.maximum(hits, 1)
     moved = share + hits * (share_of((a + off) / some) - share_of(a / some))
-    return float(moved.sum() / sums.energy[0])
+    return float(moved.sum() / sums.energy.sum(0)[0])
 
 
 def by_lowering(sums: Sums) -> float:
     """The part that is left of that energy where activations stay as they are."""
-    return float(sums.energy[2] / sums.energy[0] / at_best(sums))
+    true, _, own = sums.energy.sum(0)
+    return float(own / true / at_best(sums))
 
 
-def by_logit(sums: Sums, kind: int) -> Float[np.ndarray, "bins five"]:
-    """The five sums of each bin of one kind of logits that has enough hits."""
-    own = sums.logits[kind]
-    return own[own[:, 3] >= ENOUGH]
-
-
-class Excess(NamedTuple):
-    """Bins of learnt logits."""
+class Rates(NamedTuple):
+    """Bins of one kind of logits that say something of hits, five layers together."""
 
     logit: np.ndarray
+    """The mean by which hits are drawn."""
+    off: np.ndarray
+    """ln odds of hits above those predicted."""
     above: np.ndarray
-    """By how much logits are above ln odds of hits."""
+    """The mean logit above ln odds of hits."""
     explained: np.ndarray
     """ln E[w | hit]."""
-    hits: np.ndarray
+    precision: np.ndarray
+    """One over the variance of ln odds, hits · empty / voxels."""
 
 
-def excess(sums: Sums) -> Excess:
-    """What weights add to logits, and what they should, where hits and empty voxels are enough."""
-    n, logit, _, hits, weight = by_logit(sums, 0).T
-    there = n - hits >= ENOUGH
-    n, logit, hits, weight = (values[there] for values in (n, logit, hits, weight))
-    above = logit / n - np.log(hits / (n - hits))
-    return Excess(logit / n, above, np.log(weight / hits), hits)
+def rates(sums: Sums, kind: int) -> Rates:
+    """How often voxels are hit and how often they are said to be, bin by bin.
+
+    Half a hit more of either sort lets ln odds be finite, and nearly without bias (Haldane, 1956).
+    """
+    n, logit, expected, hits, weight = sums.logits[:, kind].reshape(-1, 5).T
+    there = np.minimum(np.maximum(hits, expected), np.maximum(n - hits, n - expected)) >= ENOUGH
+    n, logit, expected, hits, weight = (
+        values[there] for values in (n, logit, expected, hits, weight)
+    )
+    odds = np.log((hits + 0.5) / (n - hits + 0.5))
+    return Rates(
+        logit=logit / n,
+        off=odds - np.log(expected / (n - expected)),
+        above=logit / n - odds,
+        explained=np.log((weight + 0.5) / (hits + 0.5)),
+        precision=(hits + 0.5) * (n - hits + 0.5) / (n + 1),
+    )
 
 
 def unexplained(sums: Sums) -> float:
-    """By how much learnt logits are above the odds of hits and ln E[w | hit], a mean over hits."""
-    found = excess(sums)
-    return float(np.average(found.above - found.explained, weights=found.hits))
+    """By how much learnt logits are above ln odds of hits and ln E[w | hit], a mean over bins."""
+    found = rates(sums, 0)
+    return float(np.average(found.above - found.explained, weights=found.precision))
 
 
 def miscalibration(kind: int) -> Callable[[Sums], float]:
-    """The mean over hits of |ln(hits / hits expected)| of their bin."""
+    """|ln odds of hits − ln odds predicted|, a mean over bins."""
 
     def statistic(sums: Sums) -> float:
-        expected, hits = by_logit(sums, kind)[:, 2:4].T
-        return float(np.average(np.abs(np.log(hits / expected)), weights=hits))
+        found = rates(sums, kind)
+        return float(np.average(np.abs(found.off), weights=found.precision))
 
     return statistic
 
 
 def residuals(sums: Sums) -> Float[np.ndarray, "three bins"]:
     """Of bins of u: hits, the mean u, and the root mean square of u − a."""
-    hits, u, square = sums.root[sums.root[:, 0] >= ENOUGH].T
+    root = sums.root.sum(0)
+    hits, u, square = root[root[:, 0] >= ENOUGH].T
     return np.stack([hits, u / hits, np.sqrt(square / hits)])
 
 

@@ -60,14 +60,20 @@ def energy_figure(
 
 
 def _between(prior: object) -> str:
-    """What is known of log Z, where it is of one machine and was annealed."""
-    if not isinstance(prior, MachinePrior) or len(prior.known.low) > 1:
+    """What is known of log Z, and of several where it is known least."""
+    if not isinstance(prior, MachinePrior):
         return ""
-    low, high, error, _ = (float(column[0]) for column in prior.known.columns)
-    if error <= 0:
-        return " log Z is exact." if error == 0 else ""
+    columns = np.asarray(prior.known.columns, float)
+    if (columns[2] < 0).any():
+        return ""
+    if not columns[2].any():
+        return " log Z is exact."
+    which = int(np.argmax(np.abs(columns[1] - columns[0])))
+    low, high, error, _ = columns[:, which]
+    several = columns.shape[1] > 1
+    under = f", under that of {columns.shape[1]} conditions where least is known," * several
     return (
-        f" log Z is {low:.2f}, annealed from independent units, which errs downwards, and "
+        f" log Z{under} is {low:.2f}, annealed from independent units, which errs downwards, and "
         f"{high:.2f} in reverse, which errs upwards, each ± {error:.2f}; energies have the upper."
     )
 
