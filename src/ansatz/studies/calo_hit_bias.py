@@ -86,15 +86,15 @@ COMMON: dict[str, Any] = {
     "test": 0.0,
 }
 QUICK: dict[str, Any] = {
-    "showers": 6_000,
-    "fresh": 3_000,
+    "showers": 8_000,
+    "fresh": 5_000,
     "fit": {
         "latent": 32,
         "features": 16,
         "depth": 1,
         "width": 64,
         "batch": 16,
-        "epochs": 4,
+        "epochs": 3,
         "rate": 4e-3,
         "validation": 0.2,
     },

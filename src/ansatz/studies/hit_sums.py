@@ -118,17 +118,26 @@ def summed(told: Told, layers: int, power: float, constant: float) -> Sums:
     )
 
 
-def jackknife(groups: list[Sums], statistic: Callable[[Sums], float]) -> Measured:
-    """A function of all sums; its error from leaving out each of G groups in turn.
+def jackknife(statistic: Callable[..., float], *fits: list[Sums]) -> Measured:
+    """A function of all sums of one fit or more; its error from leaving out each group in turn.
 
-    sqrt((G − 1)/G Σ (f_g − mean f)²) for the values f_g without group g (Quenouille, Tukey).
+    sqrt((G − 1)/G Σ (f_g − mean f)²) for the values f_g without group g of G (Quenouille, Tukey);
+    groups of several fits are of the same showers.
     """
-    total = Sums(*(np.sum(values, 0) for values in zip(*groups, strict=True)))
+    totals = [Sums(*(np.sum(v, 0) for v in zip(*groups, strict=True))) for groups in fits]
     without = np.array(
-        [statistic(Sums(*(a - b for a, b in zip(total, own, strict=True)))) for own in groups]
+        [
+            statistic(
+                *(
+                    Sums(*(a - b for a, b in zip(total, part, strict=True)))
+                    for total, part in zip(totals, parts, strict=True)
+                )
+            )
+            for parts in zip(*fits, strict=True)
+        ]
     )
-    spread = np.sqrt((len(groups) - 1) * np.mean((without - without.mean()) ** 2))
-    return Measured(statistic(total), float(spread), len(groups) - 1)
+    spread = np.sqrt((len(without) - 1) * np.mean((without - without.mean()) ** 2))
+    return Measured(statistic(*totals), float(spread), len(without) - 1)
 
 
 def lowered(sums: Sums) -> float:
