@@ -112,6 +112,20 @@ def test_showers_are_the_same_whether_or_not_generation_was_stopped(run, tmp_pat
     assert not unfinished.path.exists()
 
 
+def test_chains_under_several_energies_are_not_mistaken_for_slow_ones(run):
+    """Couplings are as good as nothing: states are independent after a sweep."""
+    prior = run.model.prior
+    units = jax.vmap(prior.shown)(jnp.log(jnp.array([2e3, 8e4]))[:, None])
+    # A field that differs by so much between the two makes their mean energies differ.
+    nothing = jnp.zeros_like(prior.machine.weight)
+    i, j = prior.machine.graph.edges.T
+    weight = jnp.where((j >= 8) & (i < 8), 2.0, nothing)
+    machine = eqx.tree_at(lambda m: m.weight, prior.machine, weight)
+    chains = Chains.heated(jax.random.key(0), machine, 100, None, units[np.arange(100) % 2].T)
+    assert chains.mixing.autocorrelation_time < 1.5
+    assert chains.mixing.r_hat < 1.01
+
+
 def test_a_single_shower_takes_a_single_chain(run):
     ((shower, chains),) = generate(run, np.array([5e3]), seed=1)
     assert shower.shape == (1, 18)

@@ -336,7 +336,7 @@ class Hasty(Context):
 def test_fits_that_have_hardly_begun_do_not_pass(tmp_path, monkeypatch):
     monkeypatch.setattr(study, "DRAWS", 10)
     context = Hasty(folder=tmp_path, quick=True, seed=3, quiet=True)
-    claims, figures = LinearGaussianStudy().run(context)
+    claims, figures, _ = LinearGaussianStudy().run(context)
     verdicts = {claim.name: claim.verdict for claim in claims}
     assert verdicts["log-likelihood"] != Verdict.HOLDS
     assert verdicts["bound"] != Verdict.HOLDS

@@ -53,16 +53,24 @@ class Chains:
     ) -> "Chains":
         """So many chains that have forgotten their start, as far as their energies can tell."""
         key_start, key_watched, key_rest = jax.random.split(key, 3)
-        states = start(key_start, machine, max(count, WATCHED))
-        if shown is not None:
-            # Of few showers some are of each energy among the chains that are watched.
-            states = _showing(machine, states, shown[:, np.arange(states.shape[1]) % count])
-        some, held = states[:, :WATCHED], machine.given
-        record = draw(key_watched, machine, some, RECORDED, burn=HEATED, clamped=held)
-        time = record.mixing.autocorrelation_time
-        sweeps = max(HEATED, math.ceil(10 * time))
-        states = sample(key_rest, machine, states[:, :count], sweeps, clamped=held)
-        return cls(machine, states, record.mixing, device)
+        states = _showing(machine, start(key_start, machine, count), shown)
+        held = machine.given
+        # Under several conditions chains have several means: they are watched one by one.
+        kinds = [None] if shown is None else list(np.unique(np.asarray(shown), axis=1).T)
+        watched = []
+        for place, kind in enumerate(kinds):
+            key_some, key_draw = jax.random.split(jax.random.fold_in(key_watched, place))
+            some = start(key_some, machine, WATCHED)
+            if kind is not None:
+                some = _showing(
+                    machine, some, jnp.broadcast_to(kind[:, None], (len(kind), WATCHED))
+                )
+            record = draw(key_draw, machine, some, RECORDED, burn=HEATED, clamped=held)
+            watched.append(record.mixing)
+        slowest = max(watched, key=lambda mixing: mixing.autocorrelation_time)
+        sweeps = max(HEATED, math.ceil(10 * slowest.autocorrelation_time))
+        states = sample(key_rest, machine, states, sweeps, clamped=held)
+        return cls(machine, states, slowest, device)
 
     @property
     def sweeps(self) -> int:

@@ -148,7 +148,7 @@ def left_out(found: Comparison) -> list[tuple[str, ...]]:
             rows.append((one.name, "left out", one.refusal))
             continue
         for name, cell in one.cells.items():
-            if cell.value is None and cell.what:
+            if cell.value is None and name != "gap":
                 rows.append((one.name, f"no {name}", cell.what))
         rows += [(one.name, "note", note) for note in one.notes]
     return rows
