@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from ansatz.calo.decoded import decoded
 from ansatz.calo.generator import ShowerRecipe
 from ansatz.models.boltzmann import BoltzmannMachine
 from ansatz.models.boltzmann.device import Device
@@ -20,7 +21,6 @@ from ansatz.models.boltzmann.sampling import draw, sample, start
 from ansatz.models.vae.machine_prior import MachinePrior
 from ansatz.protocol.errors import OptionError, RunError
 from ansatz.protocol.keys import Stream, stream
-from ansatz.runs.pipeline import Pipeline
 from ansatz.runs.run import Run
 
 TOGETHER = 1000
@@ -141,21 +141,23 @@ def generate(
     prior, key = run.model.prior, stream(seed, Stream.USE)
     if isinstance(prior, MachinePrior):
         if chains is None:
-            shown, size = _shown(run, _block(energies, 0)), _together(energies)
-            key_chains = jax.random.fold_in(key, 0)
+            shown = _shown(prior, _given(run, _block(energies, 0)))
+            key_chains, size = jax.random.fold_in(key, 0), _together(energies)
             chains = Chains.heated(key_chains, prior.machine, size, device, shown)
     elif device is not None:
         raise OptionError("The prior is of independent coins, which no device draws.")
     for block in range(first, -(-len(energies) // TOGETHER)):
         key_prior, key_codes, key_showers = jax.random.split(jax.random.fold_in(key, block + 1), 3)
+        own = _block(energies, block)
+        given = _given(run, own)
         if chains is None:
             keys = jax.random.split(key_codes, _together(energies))
             codes = _coins(prior.given(None, None), keys)
         else:
-            chains = chains.then(key_prior, _shown(run, _block(energies, block)))
+            chains = chains.then(key_prior, _shown(prior, given))
             codes = chains.codes
-        rows = jnp.asarray(_block(energies, block)[:, None], run.record.recipe.dtype)
-        showers = np.asarray(_decoded(run.pipeline, key_showers, codes, rows))
+        most = jnp.asarray(own, given.dtype)
+        showers = np.asarray(decoded(run.model, codes, given, most, key_showers))
         yield showers[: len(energies) - block * TOGETHER], chains
 
 
@@ -170,25 +172,21 @@ def _block(energies: np.ndarray, block: int) -> np.ndarray:
     return np.resize(own, _together(energies))
 
 
-def _shown(run: Run, energies: np.ndarray) -> Float[Array, "unit chain"] | None:
-    """What clamped units of the prior show under these energies."""
-    prior = run.model.prior
-    if not prior.machine.given:
-        return None
-    given = jax.vmap(run.pipeline.given)(jnp.asarray(energies[:, None], run.record.recipe.dtype))
-    return jax.vmap(prior.shown, out_axes=1)(given)
+def _given(run: Run, energies: np.ndarray) -> Float[Array, "chain one"]:
+    """The conditions of these energies, as the model takes them."""
+    rows = jnp.asarray(energies[:, None], run.record.recipe.dtype)
+    found = jax.vmap(run.pipeline.given)(rows)
+    assert found is not None
+    return found
+
+
+def _shown(
+    prior: MachinePrior, given: Float[Array, "chain one"]
+) -> Float[Array, "unit chain"] | None:
+    """What clamped units of the prior show under these conditions."""
+    return jax.vmap(prior.shown, out_axes=1)(given) if prior.machine.given else None
 
 
 @eqx.filter_jit
 def _coins(prior: Any, keys: PRNGKeyArray) -> Float[Array, "block code"]:
     return jax.vmap(prior.sample)(keys)
-
-
-@eqx.filter_jit
-def _decoded(pipeline: Pipeline, key: PRNGKeyArray, codes: Array, rows: Array) -> Array:
-    def one(key: PRNGKeyArray, code: Array, row: Array) -> Array:
-        shower = pipeline.model.likelihood(code, pipeline.given(row)).sample(key)
-        # No voxel holds more than there is.
-        return jnp.minimum(shower, row[0])
-
-    return jax.vmap(one)(jax.random.split(key, len(codes)), codes, rows)

@@ -45,6 +45,7 @@ class ShowerRecipe(MachinePriorRecipe):
     name: ClassVar[str] = "calo-qvae"
     kind: ClassVar[str] = "the recipe 'calo-qvae'"
     log_conditions: ClassVar[bool] = True
+    holds: ClassVar[bool] = True
 
     geometry: str = "dataset2"
     """The voxels: a built-in geometry, a binning file, XML, or what stands in one."""
@@ -120,10 +121,6 @@ class ShowerRecipe(MachinePriorRecipe):
     @property
     def coins(self) -> bool:
         return self.prior == "bernoulli" and not self.clamp
-
-    @property
-    def holds(self) -> bool:
-        return True
 
     def shown(self, spec: Spec) -> Shown:
         if not self.clamp:

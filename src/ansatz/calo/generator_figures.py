@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Float, PRNGKeyArray
 
+from ansatz.calo.decoded import decoded
 from ansatz.calo.features import FeatureMaker
 from ansatz.calo.geometry import Geometry
 from ansatz.calo.histograms import VOXEL, Binning, Largest
@@ -59,20 +59,11 @@ def of_each_kind(model: VAE, batch: Batch, key: PRNGKeyArray) -> Showers:
     assert batch.condition is not None
     given = batch.condition
     drawn = (
-        np.asarray(_decoded(model, own, given, key), np.float64)
+        np.asarray(decoded(model, own, given, jnp.exp(given[:, 0]), key), np.float64)
         for own, key in zip((codes.of_events, codes.of_prior), keys, strict=True)
     )
     events = np.asarray(batch.event, np.float64)
     return dict(zip((HELD_OUT, DECODED, GENERATED), (events, *drawn), strict=True))
-
-
-@eqx.filter_jit
-def _decoded(model: VAE, codes: Array, conditions: Array, key: PRNGKeyArray) -> Array:
-    def one(code: Array, condition: Array, key: PRNGKeyArray) -> Array:
-        shower = model.likelihood(code, condition).sample(key)
-        return jnp.minimum(shower, jnp.exp(condition[0]))
-
-    return jax.vmap(one)(codes, conditions, jax.random.split(key, len(codes)))
 
 
 def _by_decade(

@@ -6,7 +6,7 @@ Rolfe (2017); Khoshaman et al. (2018).
 from abc import abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import equinox as eqx
 import jax
@@ -47,6 +47,10 @@ WIDE = 1.0
 @dataclass(frozen=True, kw_only=True)
 class MachinePriorRecipe(ChainSettings, VariationalRecipe):
     """How a variational autoencoder of bits learns, with a Boltzmann machine on any graph."""
+
+    holds: ClassVar[bool] = False
+    """Whether a prior that shows the condition learns codes under it, p(z | c), and not both
+    together, p(z, c)."""
 
     latent: int = 128
     """Bits in a code."""
@@ -141,12 +145,6 @@ class MachinePriorRecipe(ChainSettings, VariationalRecipe):
     def coins(self) -> bool:
         """Whether the prior is no machine, but independent coins."""
         return self.prior == "bernoulli"
-
-    @property
-    def holds(self) -> bool:
-        """Whether a prior that shows the condition learns codes under it, p(z | c), and not both
-        together, p(z, c)."""
-        return False
 
     def shown(self, spec: Spec) -> Shown:
         """How units of the prior show the condition."""
