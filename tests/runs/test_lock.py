@@ -17,7 +17,7 @@ def test_a_run_under_way_is_left_alone(tmp_path, array, plain_run, eager):
             lambda: ansatz.resume(out, data=array, quiet=True),
             lambda: ansatz.fit("vae", array, out=out, force=True, quiet=True),
         ):
-            with pytest.raises(RunError, match="being fitted by another process") as error:
+            with pytest.raises(RunError, match="being written by another process") as error:
                 attempt()
             refused.append(error)
 

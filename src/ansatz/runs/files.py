@@ -2,6 +2,9 @@
 
 import errno
 import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
 from ansatz.protocol.errors import RunError
@@ -23,6 +26,50 @@ def write_atomic(path: Path, content: bytes) -> None:
     except OSError as error:
         temporary.unlink(missing_ok=True)
         raise unwritable(path, error) from error
+
+
+@contextmanager
+def new_folder(
+    path: Path, alone: Callable[[Path], AbstractContextManager[None]] = lambda _: nullcontext()
+) -> Iterator[Path]:
+    """A folder to fill, which then takes the name `path`, in place of any old one.
+
+    It is put together beside `path` and renamed: `path` is the old folder or the new one, whole.
+    An old one is renamed while `alone` in it.
+    """
+    # Resolved, so that a link goes on to lead to the folder.
+    place = path.resolve()
+    new = place.with_name(f".{place.name}.new")
+    old = place.with_name(f".{place.name}.old")
+    try:
+        for left_over in (new, old):
+            if left_over.exists():
+                shutil.rmtree(left_over)
+        new.mkdir(parents=True)
+        yield new
+        if place.exists():
+            with alone(place):
+                os.rename(place, old)
+        os.rename(new, place)
+    except OSError as error:
+        raise unwritable(path, error) from error
+    finally:
+        if old.exists() and not place.exists():
+            os.rename(old, place)
+        shutil.rmtree(new, ignore_errors=True)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def read_bytes(path: Path) -> bytes:
+    """What is in a file, which must be one: reading from a pipe may never end."""
+    if not path.is_file():
+        raise RunError(
+            f"{path} is no file." if os.path.lexists(path) else f"There is no file {path}."
+        )
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise RunError(f"{path} cannot be read: {error.strerror}.") from error
 
 
 def unwritable(path: Path, error: OSError) -> RunError:

@@ -87,9 +87,12 @@ def resume(
         if not first:
             return _train(fitting, None, None)
         _compare_versions(fitting.record)
+        members = folder.members(fitting.record)
+        for own in members:
+            own.check()
         if fitting.record.members > 1:
             fitting.record.save(path)
-        for m, own in enumerate(folder.members(fitting.record)):
+        for m, own in enumerate(members):
             member = fitting.record.member if fitting.record.members == 1 else m
             own.reopen(replace(fitting.record, member=member), fitting.state.step)
         return _train(fitting, folder, watcher)

@@ -5,7 +5,9 @@ import tomllib
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any, TypeVar, get_type_hints
+
+import numpy as np
 
 from ansatz.data.dataset import Column
 from ansatz.data.options import DataOptions
@@ -13,7 +15,7 @@ from ansatz.models import recipe_class
 from ansatz.protocol.errors import OptionError, RunError
 from ansatz.protocol.recipe import Recipe, Spec
 from ansatz.protocol.settings import convert
-from ansatz.runs.files import write_atomic
+from ansatz.runs.files import read_bytes, write_atomic
 
 NAME = "recipe.toml"
 WATCHED = ("ansatz-learn", "jax", "equinox", "optax", "numpy")
@@ -89,23 +91,22 @@ class Record:
             if not isinstance(content["recipe"], str):
                 raise ValueError("the recipe's name is no text")
             data = dict(content["data"])
-            columns = {
-                name: tuple(
-                    Column(c["name"], c["unit"], tuple(c["categories"])) for c in data.pop(name)
-                )
-                for name in ("event_columns", "condition_columns")
-            }
+            recipe = recipe_class(content["recipe"]).of(content["settings"])
             return cls(
-                recipe=recipe_class(content["recipe"]).of(content["settings"]),
-                spec=_spec(content["spec"]),
-                source=data.pop("source", None),
-                fingerprint=data.pop("fingerprint"),
-                event_dtype=data.pop("event_dtype"),
+                recipe=recipe,
+                spec=_of(Spec, content["spec"], "spec"),
+                source=convert(data.pop("source", None), str | None, "source"),
+                fingerprint=convert(data.pop("fingerprint"), str, "fingerprint"),
+                event_dtype=_numbers(data.pop("event_dtype")),
+                event_columns=_columns(data.pop("event_columns")),
+                condition_columns=_columns(data.pop("condition_columns")),
                 options=DataOptions.of(data),
-                own_nets=tuple(content["own_nets"]),
-                member=content.get("member"),
-                versions=dict(content["versions"]),
-                **columns,
+                own_nets=convert(content["own_nets"], tuple[str, ...], "own_nets"),
+                member=_member(content.get("member"), recipe),
+                versions={
+                    name: convert(version, str, f"versions.{name}")
+                    for name, version in content["versions"].items()
+                },
             )
         except KeyError as error:
             raise RunError(f"{path} is incomplete: it has no {error}.") from error
@@ -113,21 +114,39 @@ class Record:
             raise RunError(f"{path} is damaged: {str(error).rstrip('.')}.") from error
 
 
-def _spec(content: dict[str, Any]) -> Spec:
-    """The specification of the data, each value of the type it should have."""
-    hints = get_type_hints(Spec)
-    return Spec(**{n: convert(value, hints[n], f"spec.{n}") for n, value in content.items()})
+Kind = TypeVar("Kind")
+
+
+def _of(kind: type[Kind], content: dict[str, Any], place: str) -> Kind:
+    """A dataclass from a table, each value of the type it should have."""
+    hints = get_type_hints(kind)
+    return kind(**{n: convert(value, hints[n], f"{place}.{n}") for n, value in content.items()})
+
+
+def _columns(content: list[dict[str, Any]]) -> tuple[Column, ...]:
+    return tuple(_of(Column, column, "a column") for column in content)
+
+
+def _numbers(name: Any) -> str:
+    """The name of a type of real numbers."""
+    if np.dtype(convert(name, str, "event_dtype")).kind not in "biuf":
+        raise ValueError(f"event_dtype is no type of real numbers but {name!r}")
+    return str(name)
+
+
+def _member(number: Any, recipe: Recipe) -> int | None:
+    member: int | None = convert(number, int | None, "member")
+    if member is not None and not 0 <= member < recipe.seeds:
+        raise ValueError(f"member is {member}, of {recipe.seeds} fits")
+    return member
 
 
 def read_toml(path: Path) -> dict[str, Any]:
     """The content of a TOML file."""
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise RunError(f"There is no file {path}.") from None
-    except OSError as error:
-        raise RunError(f"{path} cannot be read: {error.strerror}.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        return tomllib.loads(read_bytes(path).decode("utf-8"))
+    # Tables in tables without end are too much for the parser.
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise RunError(f"{path} is not a TOML file: {error}.") from error
 
 

@@ -15,7 +15,7 @@ from jaxtyping import PRNGKeyArray
 
 from ansatz.distributions import BernoulliHead
 from ansatz.models.boltzmann import BoltzmannMachine
-from ansatz.models.boltzmann.chains import ChainSettings
+from ansatz.models.boltzmann.chains import ChainSettings, check_units
 from ansatz.models.boltzmann.objective import NegativeLogLikelihood
 from ansatz.models.vae.estimator import ESTIMATORS
 from ansatz.models.vae.hierarchy import HierarchicalEncoder
@@ -109,6 +109,8 @@ class MachinePriorRecipe(ChainSettings, VariationalRecipe):
         for name, least in (("annealing", 1), ("levels", 0), ("hidden_units", 0)):
             if (getattr(self, name) or 0) < least:
                 raise OptionError(f"{name} must not be {getattr(self, name)}.")
+        for name in ("latent", "hidden_units"):
+            check_units(name, getattr(self, name) or 0)
         if not 1 <= len(self.temperature) <= 2 or min(self.temperature) <= 0:
             raise OptionError(
                 "temperature takes one positive number, or two: where it begins and where it "
