@@ -3,7 +3,6 @@
 import gzip
 import os
 import random
-import shutil
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -69,16 +68,19 @@ def cases(seed: int, runs: dict[str, Path], *, rounds: int = 1) -> Iterator[Case
     """Every sound file with some damage, and everything below by one command each."""
     chance = random.Random(f"files {seed}")
     for each in range(rounds):
+        found = []
         for name, content in sound().items():
             for way in range(9):
                 what, bad = damaged(content, chance)
-                at = f"{seed}.{each}.{way}"
-                yield _case(f"{name} {what} {at}", name, partial(_write, bad), chance, runs)
+                title = f"{name} {what} {seed}.{each}.{way}"
+                found.append(_case(title, name, partial(_write, bad), chance, runs))
         for name, make in {**made(), **odd()}.items():
-            yield _case(f"{name} {seed}.{each}", name, make, chance, runs)
+            found.append(_case(f"{name} {seed}.{each}", name, make, chance, runs))
         for name, parts in folders(chance).items():
-            make = partial(_folder, parts)
-            yield _case(f"folder of {name} {seed}.{each}", "folder", make, chance, runs)
+            title = f"folder of {name} {seed}.{each}"
+            found.append(_case(title, "folder", partial(_folder, parts), chance, runs))
+        chance.shuffle(found)
+        yield from found
 
 
 def _case(title: str, name: str, make: Make, chance: random.Random, runs: dict[str, Path]) -> Case:
@@ -396,12 +398,3 @@ def _folder(parts: dict[str, bytes], path: Path) -> None:
     path.mkdir()
     for name, content in parts.items():
         (path / name).write_bytes(content)
-
-
-def clear(folder: Path) -> None:
-    """The folder empty again, whatever a case has put there."""
-    for path in folder.iterdir():
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
-        else:
-            path.unlink()

@@ -30,7 +30,6 @@ COMMANDS = (
     "anomaly run plain.npy -K 2 --quiet --out new",
 )
 WRITES = ("new", "new.npy", "new.csv", "new.html")
-RESUMED = "run"
 
 Edit = Callable[[Path], object]
 
@@ -39,15 +38,19 @@ def cases(seed: int, runs: dict[str, Path], *, rounds: int = 1) -> Iterator[Case
     """Every file of every run damaged, every record edited, one command each."""
     chance = random.Random(f"runs {seed}")
     for each in range(rounds):
+        found = []
         for name, run in runs.items():
             for title, edit in (*_edits(run, chance), *_structure(run)):
                 command = chance.choice(COMMANDS)
-                yield Case(
+                case = Case(
                     f"{name}: {title} {seed}.{each} ({command})",
                     tuple(command.split()),
                     partial(_lay, run, edit),
                     may=(*WRITES, "run") if "--resume" in command else (*WRITES, "run/figures"),
                 )
+                found.append(case)
+        chance.shuffle(found)
+        yield from found
 
 
 def _lay(run: Path, edit: Edit, folder: Path) -> None:

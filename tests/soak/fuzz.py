@@ -79,7 +79,7 @@ def work(
     subject: str, seed: int, first: int, trials: int, place: Path, connection: Connection
 ) -> None:
     """Try cases from one on; say which before, and how it went after."""
-    with subjects.opened(subject, place) as cases:
+    with subjects.opened(subject, place, drawn=subject == "runs") as cases:
         resource.setrlimit(resource.RLIMIT_AS, (_used() + MEMORY, resource.RLIM_INFINITY))
         for case in islice(cases(seed, ROUNDS), first, trials):
             connection.send(f"{case.name}: {case.words}")

@@ -56,9 +56,7 @@ class Geometry:
 
     def __post_init__(self) -> None:
         if not self.ids or not len(self.ids) == len(self.r_edges) == len(self.n_alpha):
-            raise DataError(
-                f"Geometry {self.name}: there must be a layer, each with an id, radii and angles."
-            )
+            raise DataError(f"Geometry {self.name}: each layer needs an id, radii and angles.")
         if len(set(self.ids)) < len(self.ids):
             raise DataError(f"Geometry {self.name}: two layers have the same id.")
         for id, edges, angles in zip(self.ids, self.r_edges, self.n_alpha, strict=True):

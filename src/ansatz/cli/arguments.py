@@ -48,6 +48,9 @@ def parse(kind: type[Arguments], words: list[str], prog: str) -> Arguments:
     """The arguments that the words give; what is wrong with them is said in a sentence."""
     options, positional = signature(kind)
     for word in words:
+        # Names go into records and pages, which are UTF-8.
+        if not _encodes(word):
+            raise OptionError(f"{word!r} is not text in UTF-8: rename what is called so.")
         if (found := OPTION.match(word)) and _plain(found[0]) not in options:
             close = nearest(found[0], options)
             close = f" {close}" if close.startswith("Did") else ""
@@ -126,8 +129,17 @@ def _in_words(hint: Any) -> str:
     return {int: "a whole number", float: "a number", Path: "a path"}.get(hint, "a word")
 
 
+def _encodes(word: str) -> bool:
+    """Whether there is UTF-8 for a word, as there is none for some bytes in names of files."""
+    try:
+        word.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _check_paths(arguments: Any) -> None:
-    """Refuse paths that no file can have, and names that cannot be written down."""
+    """Refuse paths that no file can have."""
     for field in fields(arguments):
         value = getattr(arguments, field.name)
         if is_dataclass(value):

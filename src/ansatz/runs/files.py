@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
-from ansatz.protocol.errors import RunError
+from ansatz.protocol.errors import RunError, WriteError
 
 
 def write_atomic(path: Path, content: bytes) -> None:
@@ -72,7 +72,7 @@ def read_bytes(path: Path) -> bytes:
         raise RunError(f"{path} cannot be read: {error.strerror}.") from error
 
 
-def unwritable(path: Path, error: OSError) -> RunError:
+def unwritable(path: Path, error: OSError) -> WriteError:
     """The sentence for a file that the system would not let us write."""
     reasons = {
         errno.ENOSPC: "the disk is full",
@@ -82,7 +82,7 @@ def unwritable(path: Path, error: OSError) -> RunError:
         errno.EROFS: "the disk is read-only",
     }
     reason = reasons.get(error.errno or 0, error.strerror or str(error))
-    return RunError(f"Cannot write {path}: {reason}. What was saved before is as it was.")
+    return WriteError(f"Cannot write {path}: {reason}. What was saved before is as it was.")
 
 
 def _sync_folder(folder: Path) -> None:

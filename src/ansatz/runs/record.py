@@ -56,6 +56,30 @@ class Record:
         """The seed of first parameters and noise."""
         return self.recipe.seed + (self.member or 0)
 
+    def check(self) -> None:
+        """Refuse what contradicts itself, as a hand may leave it."""
+        spec, given = self.spec, self.condition_columns
+        sizes = [len(column.categories) for column in given]
+        ends = (spec.condition_lowest, spec.condition_highest)
+        sound = {
+            "spec.shape": bool(spec.shape) and min(spec.shape) > 0,
+            "spec.events": spec.events > 0,
+            "spec.steps_per_epoch": spec.steps_per_epoch == -(-spec.events // self.recipe.batch),
+            "spec.columns": spec.columns == tuple(column.name for column in self.event_columns),
+            "event_columns": len(self.event_columns) in (0, spec.size),
+            "spec.classes": spec.classes == tuple(sizes),
+            "spec.condition": spec.condition == sum(size or 1 for size in sizes),
+            "spec.condition_lowest or highest": all(len(end) in (0, len(given)) for end in ends),
+            "spec.constant": all(0 <= place < spec.size for place in spec.constant),
+            **{
+                f"spec.{name}": len(getattr(spec, name)) in (1, spec.size)
+                for name in ("levels", "lowest", "highest")
+            },
+        }
+        for name, is_sound in sound.items():
+            if not is_sound:
+                raise ValueError(f"its {name} does not fit the rest")
+
     def save(self, folder: Path) -> None:
         """Write it into a run's folder."""
         import tomli_w
@@ -90,24 +114,28 @@ class Record:
         try:
             if not isinstance(content["recipe"], str):
                 raise ValueError("the recipe's name is no text")
-            data = dict(content["data"])
-            recipe = recipe_class(content["recipe"]).of(content["settings"])
-            return cls(
+            data, settings, spec, versions = (
+                _table(content[name], name) for name in ("data", "settings", "spec", "versions")
+            )
+            recipe = recipe_class(content["recipe"]).of(settings)
+            record = cls(
                 recipe=recipe,
-                spec=_of(Spec, content["spec"], "spec"),
+                spec=_of(Spec, spec, "spec"),
                 source=convert(data.pop("source", None), str | None, "source"),
                 fingerprint=convert(data.pop("fingerprint"), str, "fingerprint"),
                 event_dtype=_numbers(data.pop("event_dtype")),
-                event_columns=_columns(data.pop("event_columns")),
-                condition_columns=_columns(data.pop("condition_columns")),
+                event_columns=_columns(data.pop("event_columns"), "event_columns"),
+                condition_columns=_columns(data.pop("condition_columns"), "condition_columns"),
                 options=DataOptions.of(data),
                 own_nets=convert(content["own_nets"], tuple[str, ...], "own_nets"),
                 member=_member(content.get("member"), recipe),
                 versions={
                     name: convert(version, str, f"versions.{name}")
-                    for name, version in content["versions"].items()
+                    for name, version in versions.items()
                 },
             )
+            record.check()
+            return record
         except KeyError as error:
             raise RunError(f"{path} is incomplete: it has no {error}.") from error
         except (TypeError, ValueError, AttributeError, OptionError) as error:
@@ -123,8 +151,16 @@ def _of(kind: type[Kind], content: dict[str, Any], place: str) -> Kind:
     return kind(**{n: convert(value, hints[n], f"{place}.{n}") for n, value in content.items()})
 
 
-def _columns(content: list[dict[str, Any]]) -> tuple[Column, ...]:
-    return tuple(_of(Column, column, "a column") for column in content)
+def _table(content: Any, name: str) -> dict[str, Any]:
+    if not isinstance(content, dict):
+        raise ValueError(f"{name} is no table but {content!r}")
+    return dict(content)
+
+
+def _columns(content: Any, name: str) -> tuple[Column, ...]:
+    if not isinstance(content, list):
+        raise ValueError(f"{name} is no list but {content!r}")
+    return tuple(_of(Column, _table(column, name), name) for column in content)
 
 
 def _numbers(name: Any) -> str:
