@@ -17,7 +17,7 @@ import numpy as np
 from kill import CASES, COMMON, write_showers
 
 QUIET = "--quiet"
-SHOWERS = CASES["calo-qvae"].replace("--epochs 20", "--epochs 2")
+SHOWERS = CASES["calo-qvae"].replace("--epochs 8", "--epochs 2")
 
 
 @dataclass(frozen=True)
@@ -89,10 +89,6 @@ def run(words: str, folder: Path, kept: Path) -> subprocess.CompletedProcess[str
         cwd=folder,
         env=environment(kept),
     )
-
-
-CLOCKS = ("seconds", "showers_per_second", "compile", "time")
-"""Columns and keys that tell of the clock."""
 
 
 def whole(path: Path) -> Any:

@@ -27,7 +27,7 @@ from ansatz.models import recipe_names
 GEOMETRY = Geometry("small", "photon", ((0.0, 1.0, 2.0), (0.0, 3.0)), (2, 1), (0, 1), 1e-3)
 COMMON = "--patience 0 --quiet --no-report"
 VAE = "vae digits --latent 4"
-SMALL = f"{VAE} --hidden 64 --epochs 200 --batch 32"
+SMALL = f"{VAE} --hidden 64 --epochs 60 --batch 32"
 UNITS = "digits --preprocess scale threshold --chains 32"
 SHOWERS = "showers.h5 --events showers --conditions incident_energies --geometry small.xml"
 CASES = {
@@ -35,22 +35,22 @@ CASES = {
     "vae, dropout": f"{SMALL} --dropout 0.2",
     "vae, averaged": f"{SMALL} --average 0.99",
     "vae, conditional": f"{SMALL} --conditions label --schedule cosine --warmup 50",
-    "vae, large checkpoint": f"{VAE} --hidden 1200 1200 --batch 64 --epochs 12 --average 0.99 "
+    "vae, large checkpoint": f"{VAE} --hidden 800 800 --batch 64 --epochs 6 --average 0.99 "
     "--dropout 0.1",
-    "vae, streamed": "vae events.npy --latent 4 --hidden 64 --epochs 12 --buffer 1",
-    "vae, ensemble": f"{VAE} --hidden 32 --epochs 60 --seeds 3 --dropout 0.1",
-    "autoencoder": "autoencoder digits --latent 4 --hidden 64 --epochs 300 --batch 32",
+    "vae, streamed": "vae events.npy --latent 4 --hidden 64 --epochs 4 --buffer 1",
+    "vae, ensemble": f"{VAE} --hidden 32 --epochs 20 --seeds 3 --dropout 0.1",
+    "autoencoder": "autoencoder digits --latent 4 --hidden 64 --epochs 80 --batch 32",
     "pca": "pca digits --latent 8",
-    "mixture": "mixture digits --components 12 --epochs 60 --preprocess scale",
-    "kmeans": "kmeans digits --components 40 --epochs 60",
-    "flow": "flow moons --hidden 32 --epochs 40",
-    "gan": "gan moons --latent 4 --hidden 32 --epochs 40",
-    "rbm": f"rbm {UNITS} --hidden 32 --epochs 60",
-    "deep-rbm": f"deep-rbm {UNITS} --layers 24 12 --epochs 40",
-    "boltzmann": f"boltzmann {UNITS} --epochs 30",
-    "qvae": "qvae digits --latent 12 --hidden 32 --chains 16 --epochs 40 --batch 64",
+    "mixture": "mixture digits --components 12 --epochs 30 --preprocess scale",
+    "kmeans": "kmeans digits --clusters 40 --epochs 40",
+    "flow": "flow moons --hidden 32 --epochs 12",
+    "gan": "gan moons --latent 4 --hidden 32 --epochs 15",
+    "rbm": f"rbm {UNITS} --hidden 32 --epochs 20",
+    "deep-rbm": f"deep-rbm {UNITS} --layers 24 12 --epochs 12",
+    "boltzmann": f"boltzmann {UNITS} --epochs 10",
+    "qvae": "qvae digits --latent 12 --hidden 32 --chains 16 --epochs 12 --batch 64",
     "calo-qvae": f"calo-qvae {SHOWERS} --latent 12 --features 8 --depth 1 --width 12 --chains 16 "
-    "--annealing 20 --batch 64 --epochs 20",
+    "--annealing 20 --batch 64 --epochs 8",
 }
 
 
