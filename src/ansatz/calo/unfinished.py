@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from ansatz.calo.generate import TOGETHER, Chains, check_generator, generate
+from ansatz.calo.generate import Chains, check_generator, generate
 from ansatz.calo.generator import ShowerRecipe
 from ansatz.calo.writing import ShowerWriter
 from ansatz.data.contents import DAMAGE
@@ -118,16 +118,14 @@ class Unfinished:
             raise self._damaged(self.path / STATE) from None
         return Chains(prior.machine, states, mixing, device)
 
-    def blocks(
-        self, number: int, showers: int, voxels: int
-    ) -> Iterator[Float[np.ndarray, "block voxels"]]:
-        """All of them, in their order, each with as many of the `showers` as it should have."""
+    def blocks(self, number: int, voxels: int) -> Iterator[Float[np.ndarray, "block voxels"]]:
+        """All of them, in their order."""
         for block in range(number):
             try:
                 found = np.load(self._block(block))
             except DAMAGE:
                 raise self._damaged(self._block(block)) from None
-            if found.shape != (min(TOGETHER, showers - block * TOGETHER), voxels):
+            if found.shape[1:] != (voxels,):
                 raise self._damaged(self._block(block))
             yield found
 
@@ -150,7 +148,7 @@ def generated(
 ) -> Iterator[Float[np.ndarray, "block voxels"]]:
     """The showers, those first that are there already; every other is kept as it comes."""
     first = unfinished.begin(asked)
-    yield from unfinished.blocks(first, len(energies), run.record.spec.size)
+    yield from unfinished.blocks(first, run.record.spec.size)
     chains = unfinished.chains(run, device) if first else None
     rest = generate(run, energies, seed=seed, device=device, chains=chains, first=first)
     for block, (showers, left) in enumerate(rest, first):

@@ -48,15 +48,14 @@ class Kind:
             return
         if not force:
             raise DataError(f"{folder} exists; use --force to replace it or another --out.")
-        if Path.cwd().is_relative_to(folder.resolve()):
-            raise DataError(f"{folder} is the folder you are in; give --out the name of a new one.")
         if not (folder / self.numbers).is_file():
             raise DataError(f"{folder} exists and is no {self.name}; it will not be replaced.")
+        if Path.cwd().is_relative_to(folder.resolve()):
+            raise DataError(f"{folder} is the folder you are in; give --out the name of a new one.")
 
     def write(self, judgement: Judgement, folder: Path, *, force: bool = False) -> Written:
         """Write the folder, in place of an older one if forced, when all of it is there."""
-        self.check_replaceable(folder, force=force)
-        with new_folder(folder) as new:
+        with new_folder(folder, lambda: self.check_replaceable(folder, force=force)) as new:
             write_figures(new / FIGURES, judgement.renderings)
             write_atomic(new / PAGE, judgement.page.html().encode())
             for name, content in judgement.more.items():

@@ -1,10 +1,11 @@
 """Files that appear under their name only when they are complete."""
 
 import errno
+import fcntl
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 
 from ansatz.protocol.errors import RunError, WriteError
@@ -29,34 +30,60 @@ def write_atomic(path: Path, content: bytes) -> None:
 
 
 @contextmanager
-def new_folder(
-    path: Path, alone: Callable[[Path], AbstractContextManager[None]] = lambda _: nullcontext()
-) -> Iterator[Path]:
+def alone(folder: Path) -> Iterator[None]:
+    """Keep other processes from writing into a folder; the lock dies with its process."""
+    # A lock on the folder itself leaves no file behind.
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise RunError(
+                f"{folder} is being written by another process. Wait for it, or choose another "
+                "--out."
+            ) from None
+        yield
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def new_folder(path: Path, check: Callable[[], None]) -> Iterator[Path]:
     """A folder to fill, which then takes the name `path`, in place of any old one.
 
     It is put together beside `path` and renamed: `path` is the old folder or the new one, whole.
-    An old one is renamed while `alone` in it.
+    Whether an old one may be replaced is checked when that is to be done, for another process may
+    have made it meanwhile.
     """
     # Resolved, so that a link goes on to lead to the folder.
     place = path.resolve()
     new = place.with_name(f".{place.name}.new")
     old = place.with_name(f".{place.name}.old")
+    mine = False
     try:
+        if old.exists() and not place.exists():
+            # Killed between the two renames below.
+            os.rename(old, place)
         for left_over in (new, old):
             if left_over.exists():
-                shutil.rmtree(left_over)
+                with alone(left_over):
+                    shutil.rmtree(left_over)
         new.mkdir(parents=True)
-        yield new
-        if place.exists():
-            with alone(place):
-                os.rename(place, old)
-        os.rename(new, place)
+        mine = True
+        with alone(new):
+            yield new
+            check()
+            if place.exists():
+                with alone(place):
+                    os.rename(place, old)
+            os.rename(new, place)
     except OSError as error:
         raise unwritable(path, error) from error
     finally:
-        if old.exists() and not place.exists():
-            os.rename(old, place)
-        shutil.rmtree(new, ignore_errors=True)
+        if mine:
+            if old.exists() and not place.exists():
+                os.rename(old, place)
+            shutil.rmtree(new, ignore_errors=True)
     shutil.rmtree(old, ignore_errors=True)
 
 

@@ -58,7 +58,7 @@ def fit(
         folder = None
         if out is not None and first:
             saved = [fitting.saved(member) for member in fitting.members(fitting.state)]
-            folder = create(out, fitting.record, saved)
+            folder = create(out, fitting.record, saved, force=force)
         with nullcontext() if folder is None else folder.alone():
             return _train(fitting, folder, watcher if first else None)
 

@@ -1,9 +1,7 @@
 """What lies where in a run's folder, and how one comes into being."""
 
-import fcntl
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +11,7 @@ from jaxtyping import PyTree
 from ansatz.protocol.errors import RunError
 from ansatz.runs.arrays import load_arrays, save_arrays
 from ansatz.runs.checkpoints import Checkpoints, last_good
-from ansatz.runs.files import new_folder
+from ansatz.runs.files import alone, new_folder
 from ansatz.runs.history import append_line, cut_back, read_lines
 from ansatz.runs.record import NAME, Record
 
@@ -47,22 +45,9 @@ class RunFolder:
     def finished(self) -> bool:
         return self.model.exists()
 
-    @contextmanager
-    def alone(self) -> Iterator[None]:
-        """Keep other processes from writing to the run; the lock dies with its process."""
-        # A lock on the folder itself leaves no file behind.
-        descriptor = os.open(self.path, os.O_RDONLY)
-        try:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise RunError(
-                    f"{self.path} is being written by another process. Wait for it, or choose "
-                    "another --out."
-                ) from None
-            yield
-        finally:
-            os.close(descriptor)
+    def alone(self) -> AbstractContextManager[None]:
+        """Keep other processes from writing to the run."""
+        return alone(self.path)
 
     def history(self) -> list[dict[str, Any]]:
         return read_lines(self.path / "history.jsonl")
@@ -134,14 +119,16 @@ def check_free(path: Path, force: bool) -> None:
         pass
 
 
-def create(path: Path, record: Record, saved: list[tuple[PyTree, dict[str, Any]]]) -> RunFolder:
-    """A new run with its record and what its first checkpoint holds, in place of any old one.
+def create(
+    path: Path, record: Record, saved: list[tuple[PyTree, dict[str, Any]]], *, force: bool = False
+) -> RunFolder:
+    """A new run with its record and what its first checkpoint holds, in place of an old one.
 
     An ensemble has a checkpoint for each member.
 
     It is put together beside `path` and renamed, so that a run's folder can always be resumed.
     """
-    with new_folder(path, lambda place: RunFolder(place).alone()) as new:
+    with new_folder(path, lambda: check_free(path, force)) as new:
         record.save(new)
         for m, own in enumerate(RunFolder(new).members(record)):
             if record.members > 1:
