@@ -91,14 +91,12 @@ def new_folder(path: Path, check: Callable[[], None]) -> Iterator[Path]:
 
 def read_bytes(path: Path) -> bytes:
     """What is in a file, which must be one: reading from a pipe may never end."""
-    if not path.is_file():
-        raise RunError(
-            f"{path} is no file." if os.path.lexists(path) else f"There is no file {path}."
-        )
     try:
-        return path.read_bytes()
+        if path.is_file():
+            return path.read_bytes()
     except OSError as error:
         raise RunError(f"{path} cannot be read: {error.strerror}.") from error
+    raise RunError(f"{path} is no file." if os.path.lexists(path) else f"There is no file {path}.")
 
 
 def unwritable(path: Path, error: OSError) -> WriteError:
