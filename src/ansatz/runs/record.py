@@ -7,6 +7,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, get_type_hints
 
+from ansatz.data.catalogue import CATALOGUE
 from ansatz.data.dataset import Column
 from ansatz.data.options import DataOptions
 from ansatz.models import recipe_class
@@ -53,6 +54,19 @@ class Record:
     def noise(self) -> int:
         """The seed of first parameters and noise."""
         return self.recipe.seed + (self.member or 0)
+
+    def where(self, data: Any) -> Any:
+        """The data of the fit: where somebody says, or else where they were."""
+        if data is not None:
+            return data
+        if self.source is None:
+            raise OptionError("The run was fitted to an array in memory: give the data again.")
+        if self.source not in CATALOGUE and not Path(self.source).exists():
+            raise RunError(
+                f"The run was fitted to {self.source}, which is not there. Name the data behind "
+                "the run, as they lie now."
+            )
+        return self.source
 
     def save(self, folder: Path) -> None:
         """Write it into a run's folder."""
