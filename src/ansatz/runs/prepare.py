@@ -202,10 +202,7 @@ def further(folder: RunFolder, epochs: int | None, data: Any, nets: dict[str, eq
     record = Record.load(folder.path)
     if epochs is not None:
         record = replace(record, recipe=record.recipe.with_settings({"epochs": epochs}))
-    source = record.source if data is None else data
-    if source is None:
-        raise OptionError(f"{folder.path} was fitted to an array in memory: give the data again.")
-    dataset = read(source, record.options)
+    dataset = read(record.where(data), record.options, settled=True)
     if fingerprint(dataset) != record.fingerprint:
         raise RunError(
             f"{dataset.name} has changed since {folder.path} was fitted to it. Put it back as it "
