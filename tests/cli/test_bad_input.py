@@ -64,6 +64,8 @@ FIT = "fit vae events.npy --out new"
 CASES = {
     # The command line.
     "unknown command": ("smaple plain", ["no command 'smaple'", "'sample'"]),
+    "a part of a command": ("simulate", ["no command 'simulate'", "'calo simulate'"]),
+    "data without a word": ("data digits", ["ansatz data info digits"]),
     "unknown data command": ("data ifno digits", ["'data ifno'", "'info'"]),
     "unknown recipe": ("fit vea events.npy", ["no recipe 'vea'", "'vae'"]),
     "unknown option": (f"{FIT} --latnet 3", ["'--latnet'", "'--latent'", "`ansatz fit vae -h`"]),
@@ -170,10 +172,13 @@ CASES = {
     ),
     "unknown condition": ("sample conditional --condition angel=1", ["'angel'", "'angle'"]),
     "no value of a condition": ("sample conditional --condition angle", ["name=value", "'angle'"]),
-    "missing condition": ("sample conditional", ["particle, angle", "particle=...", "angle=..."]),
+    "missing condition": (
+        "sample conditional",
+        ["particle, angle", "particle=electron|photon|pion", "angle=..."],
+    ),
     "one condition missing": (
         "sample conditional --condition angle=1",
-        ["give also particle=..."],
+        ["give also particle=electron|photon|pion."],
     ),
     "condition of an unconditional run": (
         "sample plain --condition angle=1",

@@ -68,7 +68,7 @@ def test_every_command_prints_one_object(here, tmp_path, answer, plain):
     assert found["encode"]["events"] == 100
     again = np.load(found["reconstruct"]["out"])
     np.testing.assert_array_equal(again, ansatz.load(plain).reconstruct("events.npy"))
-    assert found["evaluate"]["events"] == "100 events of events.npy"
+    assert found["evaluate"]["events"] == "10 test events of events.npy"
     resumed = answer("fit", "--resume", tmp_path / "fitted", "--no-report")
     assert resumed["run"] == str(tmp_path / "fitted")
     assert resumed["report"] is None
@@ -113,7 +113,7 @@ def test_samples_in_every_format_are_the_same(here, tmp_path):
                     read[suffix] = file["events"][()]
             case "csv":
                 rows = list(csv.reader(path.read_text().splitlines()))
-                assert rows[0] == ["energy", "depth"]
+                assert rows[0] == ["energy [MeV]", "depth"]
                 read[suffix] = np.array(rows[1:], np.float32)
     for values in read.values():
         np.testing.assert_array_equal(values, drawn)
@@ -236,6 +236,21 @@ def test_what_data_info_suggests_is_a_command(here, answer):
     assert suggestion[:2] == ["ansatz", "fit"]
     assert "table.csv" in suggestion
     assert "particle" in suggestion
+
+
+def test_data_that_have_moved_are_named_behind_the_run(here, answer, plain):
+    record, source = plain / "recipe.toml", ansatz.load(plain).record.source
+    moved = record.read_text().replace(source, str(plain / "gone.npy"))
+    record.write_text(moved)
+    for words in (["evaluate", plain], ["fit", "--resume", plain]):
+        with pytest.raises(ansatz.AnsatzError, match=r"gone\.npy, which is not there\. Name the"):
+            run([str(word) for word in words])
+    # They are known again, and what was learnt of them is not judged.
+    judged = answer("evaluate", plain, "events.npy", "-K", "2")["events"]
+    assert judged == "10 test events of events.npy"
+    assert answer("fit", "--resume", plain, "events.npy", "--no-report")["finished"] is True
+    with pytest.raises(ansatz.AnsatzError, match="table"):
+        run(["fit", "--resume", str(plain), "table.csv"])
 
 
 def test_evaluate_prints_what_numpy_finds(here, answer):

@@ -65,7 +65,7 @@ def test_words_become_a_row_in_the_order_of_the_columns():
         (["energy"], "written name=value, not 'energy'"),
         (["enrgy=3"], r"no condition 'enrgy'. Did you mean 'energy'\?"),
         (["zzz=3"], "no condition 'zzz'. Known: label, energy, particle"),
-        (["energy=3"], r"conditional on label, energy, particle; give also label=..., particle="),
+        (["energy=3"], r"conditional on label, energy, particle; give also label=1\|3\|7, part"),
         (["particle=foton"], r"particle has no category 'foton'. Did you mean 'photon'\?"),
         (["label=2"], "label has no category '2'. Known: 1, 3, 7"),
         (["energy=high"], "energy is a number; 'high' is not"),
@@ -73,7 +73,7 @@ def test_words_become_a_row_in_the_order_of_the_columns():
         (["energy=nan"], "energy must be a finite number, not nan"),
         (["energy=inf"], "energy must be a finite number, not inf"),
         (["energy=1", "energy=2"], "'energy' is given twice"),
-        ([], "give also label=..., energy=..., particle=..."),
+        ([], r"give also label=1\|3\|7, energy=\.\.\., particle=electron\|photon\.$"),
     ],
 )
 def test_words_that_make_no_row(words, message):

@@ -126,12 +126,18 @@ def test_empty_cells_of_a_table(tmp_path):
         read(path, DataOptions(drop=("kind",)))
     dataset = read(path, DataOptions(drop=("kind",), missing="nan"))
     np.testing.assert_array_equal(dataset.events, [[1, np.nan], [np.nan, 2], [3, 4]])
-    # A fit is suggested with the columns where NaN is kept, and without them where it is not.
+    # What a run has learnt nobody can choose otherwise.
+    with pytest.raises(DataError, match=r"Remove these events or mend their numbers\.$"):
+        read(path, DataOptions(drop=("kind",)), settled=True)
+    # A fit is suggested with the columns where NaN is kept, or where every one has holes.
     kept = describe(path, DataOptions(missing="nan"))
     assert kept.suggestion == f"ansatz fit vae {path} --conditions kind --missing nan"
     (column, *_) = kept.columns
     assert (column.nan, column.mean) == (1, 2)
-    assert describe(path).suggestion == ""
+    assert describe(path).suggestion == kept.suggestion
+    assert describe(path, DataOptions(events=("a",))).suggestion.endswith(
+        "--events a --conditions kind --missing nan"
+    )
 
 
 def test_a_suggested_fit_leaves_out_what_cannot_be_kept(tmp_path):

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 import tyro
 
+from ansatz.cli.explain import explain
 from ansatz.protocol.errors import OptionError, nearest
 
 Arguments = TypeVar("Arguments")
@@ -46,6 +47,9 @@ class Output(Common):
 
 def parse(kind: type[Arguments], words: list[str], prog: str) -> Arguments:
     """The arguments that the words give; what is wrong with them is said in a sentence."""
+    if any(word in ("-h", "--help") for word in words):
+        print(explain(kind, prog))
+        raise SystemExit(0)
     options, positional = signature(kind)
     for word in words:
         # Names go into records and pages, which are UTF-8.
@@ -64,7 +68,7 @@ def parse(kind: type[Arguments], words: list[str], prog: str) -> Arguments:
                 kind,
                 args=words,
                 prog=prog,
-                description=kind.__doc__,
+                add_help=False,
                 return_unknown_args=True,
                 config=(tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff),
             )

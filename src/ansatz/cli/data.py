@@ -1,6 +1,7 @@
 """`ansatz data`: what data there are, and what a file holds."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from ansatz.cli.arguments import Common, DataName, parse, wants_help
@@ -38,6 +39,10 @@ def run(words: list[str]) -> int:
         return _list(parse(List, rest, "ansatz data list"))
     if name == "info":
         return _info(parse(Info, rest, "ansatz data info"))
+    from ansatz.data.catalogue import CATALOGUE
+
+    if name in CATALOGUE or Path(name).exists():
+        raise OptionError(f"What {name} holds is said by `ansatz data info {name}`.")
     raise OptionError(f"There is no command 'data {name}'. {nearest(name, ['list', 'info'])}")
 
 

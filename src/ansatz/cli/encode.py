@@ -29,6 +29,7 @@ def run(words: list[str]) -> int:
         batches,
         out,
         total=len(dataset),
+        letter="z",
         force=found.force,
         quiet=found.quiet,
         verb="Encoding",

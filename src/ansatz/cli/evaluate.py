@@ -22,7 +22,8 @@ class Evaluate(Common):
     run: RunPath
     """The run's folder."""
     data: Annotated[str | None, tyro.conf.Positional, tyro.conf.arg(metavar="[DATA]")] = None
-    """Other events to judge it on: a file, a folder or a name."""
+    """Other events to judge it on: a file, a folder or a name. Of the run's own data those held
+    out are taken."""
     samples: Annotated[int, tyro.conf.arg(aliases=["-K"])] = 100
     """Draws of the code for each event, where only a bound is known."""
     refine: int = 0
@@ -47,11 +48,11 @@ def run(words: list[str]) -> int:
     fitted = load_all(found.run)
     members = fitted.members if isinstance(fitted, Ensemble) else (fitted,)
     first = members[0]
-    if found.data is None:
-        part, dataset = first.held_out()
-        what = f"{len(dataset):,} {part} events of {first.record.source}"
+    dataset = None if found.data is None else first.read(found.data)
+    if dataset is None or first.learnt_from(dataset):
+        part, dataset = first.held_out(found.data)
+        what = f"{len(dataset):,} {part} events of {found.data or first.record.source}"
     else:
-        dataset = first.read(found.data)
         what = f"{len(dataset):,} events of {found.data}"
     labels = _labels(first, found.data) if found.classify else None
     watch = partial(watched, quiet=found.quiet)

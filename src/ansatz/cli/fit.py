@@ -7,20 +7,23 @@ from typing import Annotated, Any
 import tyro
 
 from ansatz.cli.arguments import Common, DataName, parse, say, wants_help
+from ansatz.cli.explain import columns, filled
 from ansatz.cli.output import print_json
 from ansatz.data.options import DataOptions
 from ansatz.protocol.errors import AnsatzError, OptionError
 
 HELP = """usage: ansatz fit RECIPE DATA [options]
-       ansatz fit --resume RUN [--epochs N]
+       ansatz fit --resume RUN [DATA] [--epochs N]
 
 Fit a model to data and keep it in a folder, the run.
 
-RECIPE is one of {recipes}, or a recipe.toml. DATA is a file (npy, npz, HDF5, CSV or another
-table, idx), a folder of idx files, or one of the names that `ansatz data list` shows.
+{explained}
 
 `ansatz fit RECIPE -h` lists the settings of a recipe.
 """
+
+EXPLAINED = """RECIPE is one of {recipes}, or a recipe.toml. DATA is a file (npy, npz, HDF5, CSV or
+another table, idx), a folder of idx files, or one of the names that `ansatz data list` shows."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +48,8 @@ class Place(Common):
 class Resume(Common):
     """Go on with a run where its last good checkpoint stands."""
 
+    data: Annotated[str | None, tyro.conf.Positional, tyro.conf.arg(metavar="[DATA]")] = None
+    """Its data, where they have moved."""
     resume: Path
     """The run's folder."""
     epochs: int | None = None
@@ -60,7 +65,8 @@ def run(words: list[str]) -> int:
     if any(word == "--resume" or word.startswith("--resume=") for word in words):
         return _resume(parse(Resume, words, "ansatz fit"))
     if wants_help(words) or words[0].startswith("-"):
-        print(HELP.format(recipes=", ".join(recipe_names())))
+        explained = EXPLAINED.format(recipes=", ".join(recipe_names()))
+        print(HELP.format(explained=filled(explained, columns())))
         if not wants_help(words):
             raise OptionError(f"RECIPE and DATA come before {words[0]}.")
         return 0
@@ -108,7 +114,8 @@ def _resume(found: Resume) -> int:
     from ansatz.runs.progress import Watcher
 
     watcher = None if found.quiet else Watcher(STARTED)
-    return _conclude(resume(found.resume, epochs=found.epochs, watcher=watcher), found)
+    result = resume(found.resume, epochs=found.epochs, data=found.data, watcher=watcher)
+    return _conclude(result, found)
 
 
 def _conclude(result: Any, asked: Place | Resume) -> int:

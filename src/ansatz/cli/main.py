@@ -1,6 +1,7 @@
 """The entry point: which command, and what an error looks like."""
 
 import sys
+import textwrap
 import time
 import warnings
 from importlib import import_module
@@ -15,17 +16,23 @@ COMMANDS = {
     "sample": "draw events from a run",
     "score": "give every event's log-likelihood",
     "encode": "give every event's code",
-    "reconstruct": "give every event as its code expects it, or fill in what is missing",
+    "reconstruct": "give every event as its code expects it, or fill in what it lacks",
     "evaluate": "judge a run on held-out events",
-    "anomaly": "call the least likely events anomalous, and say how often that is wrong",
+    "anomaly": "call unlikely events anomalous, and say how often that is wrong",
     "compare": "fit every family at equal budget, and say which suits the data",
-    "components": "fit mixtures of several sizes, and say how many components are worth it",
+    "components": "fit mixtures of several sizes, and say which of them is worth it",
     "report": "draw a run: a page to look at, and every figure",
-    "study": "find a published result again: data, fits, and claims with verdicts",
+    "study": "find a published result again: data, fits, claims and verdicts",
     "models": "list the recipes and what their models can do",
     "calo": "showers in calorimeters: simulate them, read them, judge them",
     "data": "list embedded data, or say what a file holds",
 }
+
+PARTS = {
+    "data": ("info", "list"),
+    "calo": ("simulate", "features", "generate", "baseline"),
+}
+"""Words that look like commands and are parts of one."""
 
 USAGE = """usage: ansatz COMMAND ...
 
@@ -75,9 +82,7 @@ def main() -> None:
 def run(words: list[str]) -> int:
     """Run one command and return its exit code."""
     if not words or words[0] in ("-h", "--help"):
-        width = max(map(len, COMMANDS))
-        listed = "\n".join(f"  {name:{width}}  {what}" for name, what in COMMANDS.items())
-        print(USAGE.format(commands=listed))
+        print(USAGE.format(commands=_listed()))
         return 0
     if words[0] == "--version":
         from ansatz import __version__
@@ -86,8 +91,26 @@ def run(words: list[str]) -> int:
         return 0
     name, *rest = words
     if name not in COMMANDS:
-        raise OptionError(f"There is no command {name!r}. {nearest(name, COMMANDS)}")
+        within = [f"{command} {name}" for command, names in PARTS.items() if name in names]
+        hint = f"Did you mean {within[0]!r}?" if within else nearest(name, COMMANDS)
+        raise OptionError(f"There is no command {name!r}. {hint}")
     return import_module(f"ansatz.cli.{name}").run(rest)
+
+
+def _listed() -> str:
+    """The commands, each with what it does, in lines that a terminal does not break."""
+    from ansatz.cli.explain import columns
+
+    indent = max(map(len, COMMANDS)) + 4
+    return "\n".join(
+        textwrap.fill(
+            what,
+            columns(),
+            initial_indent=f"  {name}".ljust(indent),
+            subsequent_indent=" " * indent,
+        )
+        for name, what in COMMANDS.items()
+    )
 
 
 def _print_warning(

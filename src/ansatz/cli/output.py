@@ -2,6 +2,9 @@
 
 import json
 import math
+import shutil
+import sys
+import textwrap
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -15,6 +18,9 @@ from ansatz.data.write import Writer
 
 SECONDS_BETWEEN_LINES = 10.0
 
+NARROWEST = 20
+"""Characters of a table's last column, at the least."""
+
 Batch = TypeVar("Batch")
 
 
@@ -24,13 +30,18 @@ def print_json(content: dict[str, Any]) -> None:
 
 
 def print_table(rows: Sequence[Sequence[str]], header: Sequence[str] = ()) -> None:
-    """Columns of text, each as wide as it needs."""
+    """Columns of text, each as wide as it needs; on a terminal the last one breaks at its edge."""
     lines = [tuple(header), *map(tuple, rows)] if header else list(map(tuple, rows))
     widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
+    before = sum(widths[:-1]) + 2 * (len(widths) - 1)
+    room = shutil.get_terminal_size().columns - before if sys.stdout.isatty() else widths[-1]
     for line in lines:
-        print(
-            "  ".join(f"{cell:{width}}" for cell, width in zip(line, widths, strict=True)).rstrip()
-        )
+        *cells, last = line
+        first, *others = textwrap.wrap(last, max(room, NARROWEST)) or [""]
+        shown = [f"{cell:{width}}" for cell, width in zip(cells, widths[:-1], strict=True)]
+        print("  ".join([*shown, first]).rstrip())
+        for other in others:
+            print(" " * before + other)
 
 
 def write_batches(
@@ -39,13 +50,15 @@ def write_batches(
     *,
     total: int,
     names: tuple[str, ...] = (),
+    letter: str = "x",
     force: bool = False,
     quiet: bool = False,
     verb: str = "Writing",
 ) -> None:
-    """Write batches to a file as they come."""
+    """Write batches to a file as they come; `letter` is what columns without `names` are called."""
     batches = watched(iter(batches), total, verb, quiet=quiet)
     first = next(batches)
+    names = names or tuple(f"{letter}{j}" for j in range(math.prod(first.shape[1:])))
     with Writer(path, first.shape[1:], first.dtype, names=names, force=force) as writer:
         writer.append(first)
         for batch in batches:

@@ -23,6 +23,7 @@ class Reconstruct(Output):
 def run(words: list[str]) -> int:
     """Parse, reconstruct, write."""
     found = parse(Reconstruct, words, "ansatz reconstruct")
+    from ansatz.data.labels import axis
     from ansatz.runs.load import load
 
     fitted = load(found.run)
@@ -32,7 +33,7 @@ def run(words: list[str]) -> int:
         fitted.reconstruct_batches(dataset, seed=found.seed, fill=found.fill, draw=found.draw),
         out,
         total=len(dataset),
-        names=tuple(column.name for column in fitted.record.event_columns),
+        names=tuple(map(axis, fitted.record.event_columns)),
         force=found.force,
         quiet=found.quiet,
         verb="Reconstructing",

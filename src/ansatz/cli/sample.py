@@ -36,6 +36,7 @@ def run(words: list[str]) -> int:
     """Parse, sample, write."""
     found = parse(Sample, words, "ansatz sample")
     from ansatz.data.conditions import read_conditions
+    from ansatz.data.labels import axis
     from ansatz.runs.load import load
 
     fitted = load(found.run)
@@ -54,7 +55,7 @@ def run(words: list[str]) -> int:
         fitted.sample_batches(number, condition, seed=found.seed, mean=found.mean),
         out,
         total=number,
-        names=tuple(column.name for column in fitted.record.event_columns),
+        names=tuple(map(axis, fitted.record.event_columns)),
         force=found.force,
         quiet=found.quiet,
         verb="Sampling",

@@ -82,11 +82,14 @@ def parse_conditions(columns: tuple[Column, ...], words: Iterable[str]) -> np.nd
         values[name] = condition_value(by_name[name], text)
     missing = [column.name for column in columns if column.name not in values]
     if missing:
-        raise OptionError(
-            f"The run is conditional on {', '.join(by_name)}; "
-            f"give also {', '.join(f'{name}=...' for name in missing)}."
-        )
+        wanted = ", ".join(f"{name}={_values(by_name[name])}" for name in missing)
+        raise OptionError(f"The run is conditional on {', '.join(by_name)}; give also {wanted}.")
     return np.array([values[column.name] for column in columns])
+
+
+def _values(column: Column) -> str:
+    """What a condition may be: its categories, where they are few."""
+    return "|".join(column.categories) if 0 < len(column.categories) <= 10 else "..."
 
 
 def condition_value(column: Column, text: str) -> float:

@@ -8,22 +8,29 @@ from ansatz.data.stored import Stored
 from ansatz.protocol.errors import DataError
 
 
-def check_finite(dataset: Dataset) -> None:
+def check_finite(dataset: Dataset, *, settled: bool = False) -> None:
     """Refuses NaN and infinite numbers, and says where they are.
 
     Where events may miss numbers NaN is one that was not observed; of every event some must be.
+    Where it is `settled` what is read, since a run has learnt it, no other choice is offered.
     """
     if dataset.missing:
         _check_observed(dataset.events, dataset.name)
     else:
-        _check("events", dataset.events, dataset.event_columns, dataset.name)
+        _check("events", dataset.events, dataset.event_columns, dataset.name, settled)
     if dataset.conditions is not None:
-        _check("conditions", dataset.conditions, dataset.condition_columns, dataset.name)
+        _check("conditions", dataset.conditions, dataset.condition_columns, dataset.name, settled)
     if dataset.weights is not None:
-        _check("weights", dataset.weights, (), dataset.name)
+        _check("weights", dataset.weights, (), dataset.name, settled)
 
 
-def _check(what: str, values: np.ndarray | Stored, columns: tuple[Column, ...], name: str) -> None:
+def _check(
+    what: str,
+    values: np.ndarray | Stored,
+    columns: tuple[Column, ...],
+    name: str,
+    settled: bool,
+) -> None:
     if values.dtype.kind != "f":
         return
     wrong, infinite = _Found(), False
@@ -40,9 +47,9 @@ def _check(what: str, values: np.ndarray | Stored, columns: tuple[Column, ...], 
         row = values[wrong.first : wrong.first + 1]
         place = f" in column {columns[int(np.argmin(np.isfinite(row)))].name!r}"
     ways = ["Remove these events or mend their numbers"]
-    if columns:
+    if columns and not settled:
         ways.append("leave the column out with --drop")
-    if what == "events" and not infinite:
+    if what == "events" and not infinite and not settled:
         ways.append("keep NaN as a number that was not observed with --missing nan")
     raise DataError(
         f"{name}: the {what} of {wrong.count} of {len(values)} events are NaN, empty or infinite, "

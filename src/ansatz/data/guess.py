@@ -61,10 +61,12 @@ def suggest_fit(
 ) -> str:
     """A fit of these data: text is given as a condition, columns that hold NaN are left out.
 
-    They stay where NaN was asked for.
+    They stay where NaN was asked for, and where nothing would be left.
     """
-    keeps = options.missing == "nan"
-    bad = [s.name for s in summaries if s.name in names and (s.infinite or (s.nan and not keeps))]
+    learnt = [s for s in summaries if s.name in names]
+    holes = [s.name for s in learnt if s.nan]
+    keeps = options.missing == "nan" or len(holes) == len(names)
+    bad = [s.name for s in learnt if s.infinite or (s.nan and not keeps)]
     if bad and (not contents.table or len(bad) == len(names)):
         return ""
     n = events.shape[0]
@@ -81,7 +83,7 @@ def suggest_fit(
     words += ["--conditions", *conditions] if conditions else []
     words += ["--weights", options.weights] if options.weights else []
     words += ["--drop", *drop] if drop else []
-    words += ["--missing", options.missing] if keeps else []
+    words += ["--missing", "nan"] if keeps else []
     words += ["--buffer", str(options.buffer)] if options.buffer != DEFAULT.buffer else []
     return shlex.join(words)
 

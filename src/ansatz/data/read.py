@@ -28,8 +28,10 @@ HEAD = 4096
 """How many bytes tell the format."""
 
 
-def read(source: Any, options: DataOptions = DEFAULT) -> Dataset:
+def read(source: Any, options: DataOptions = DEFAULT, *, settled: bool = False) -> Dataset:
     """The dataset in `source`, all its numbers finite but for those that may be missing.
+
+    `settled` says that the options are those of a run, and nobody can choose others.
 
     `source` is the path of a file or of a folder, a name of the catalogue, an array of events,
     a pair of arrays (events, conditions), or a dataset, which is returned as it is.
@@ -39,7 +41,7 @@ def read(source: Any, options: DataOptions = DEFAULT) -> Dataset:
     if isinstance(source, tuple) and not options.names_any:
         options = replace(options, events=("events",), conditions=("condition",))
     dataset = choose(open_source(source), options)
-    check_finite(dataset)
+    check_finite(dataset, settled=settled)
     return dataset
 
 

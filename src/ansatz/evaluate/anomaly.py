@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 
 from ansatz.data.dataset import Dataset
-from ansatz.data.fingerprint import fingerprint
 from ansatz.evaluate import alarm
 from ansatz.evaluate.alarm import Rate, Threshold
 from ansatz.evaluate.estimate import Estimate
@@ -81,7 +80,7 @@ def find_anomalies(
     """
     known = run.read(normal)
     suspects = None if suspect is None else run.read(suspect)
-    if fingerprint(known) == run.record.fingerprint:
+    if run.learnt_from(known):
         known = run.held_out(normal)[1]
     calibration, known, set_by = _calibration(run, known, seed)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ansatz.data.dataset import Dataset
 from ansatz.data.labels import axis
 from ansatz.evaluate.alarm import CONFIDENCE, Rate, receiver
 from ansatz.evaluate.anomaly import Anomalies, Errors, Scored
@@ -252,15 +253,26 @@ def _table(name: str, scored: Scored, found: Anomalies) -> Grid:
     names = tuple(map(axis, columns)) or tuple(f"x{j}" for j in range(shape[0])) if few else ()
     lines = []
     for place in places:
-        event = np.asarray(scored.events.take(np.array([place])).events)[0] if few else ()
+        one = scored.events.take(np.array([place]))
+        event = np.asarray(one.events)[0] if few else ()
         values = (scored.likelihood[place], scored.p_value[place], *event)
-        lines.append((str(place), *(number(float(value)) for value in values)))
+        lines.append((str(place), *(number(float(value)) for value in values), *_given(one)))
     return Grid(
         title=f"Least likely: {name}",
         caption=f"Of the {len(scored.events):,} {name} events, with the probability of a score as "
         "low among normal ones; all are in " + SCORES + ".",
-        header=("event", "score", "p-value", *names),
+        header=("event", "score", "p-value", *names, *map(axis, scored.events.condition_columns)),
         rows=tuple(lines),
+    )
+
+
+def _given(one: Dataset) -> tuple[str, ...]:
+    """The conditions of a single event, categories by their names."""
+    if one.conditions is None:
+        return ()
+    return tuple(
+        column.categories[int(value)] if column.categories else number(float(value))
+        for column, value in zip(one.condition_columns, one.conditions[0], strict=True)
     )
 
 

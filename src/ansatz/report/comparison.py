@@ -61,6 +61,14 @@ ABILITIES: dict[str, str] = {
 }
 
 
+MISSED: dict[str, str] = {
+    "anomalies": "score of anomalies",
+    "explained": "variance explained",
+    "AUC": "samples to judge",
+}
+"""What is not there, where a column's name does not say it."""
+
+
 @dataclass(frozen=True)
 class Written:
     """Where a comparison lies."""
@@ -149,7 +157,7 @@ def left_out(found: Comparison) -> list[tuple[str, ...]]:
             continue
         for name, cell in one.cells.items():
             if cell.value is None and name != "gap":
-                rows.append((one.name, f"no {name}", cell.what))
+                rows.append((one.name, f"no {MISSED.get(name, name)}", cell.what))
         rows += [(one.name, "note", note) for note in one.notes]
     return rows
 

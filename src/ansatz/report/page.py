@@ -8,6 +8,9 @@ from ansatz.report.facts import Fact
 from ansatz.report.rendering import FORMATS, Rendering
 from ansatz.report.style import HALF, INK, PAPER
 
+MANY = 8
+"""Columns of a table, beyond which they stand closer."""
+
 STYLE = f"""
 :root {{ color-scheme: light dark; --paper: {PAPER}; --ink: {INK}; --soft: #5c636e;
   --line: #e3e6ea; --warn: #8a5a00; --warn-fill: #fff7e6; }}
@@ -54,6 +57,8 @@ section {{ margin-top: 56px; }}
   font-variant-numeric: tabular-nums; }}
 .grid th, .grid td {{ text-align: left; font-weight: 400; padding: 4px 14px 4px 0;
   border-bottom: 1px solid var(--line); }}
+.grid .many {{ font-size: 12px; }}
+.grid .many th, .grid .many td {{ padding-right: 9px; }}
 .grid .words {{ white-space: normal; min-width: 18em; }}
 .grid thead th {{ color: var(--soft); vertical-align: bottom; }}
 .grid .own th, .grid .own td {{ font-weight: 600; }}
@@ -132,6 +137,7 @@ class Page:
 
 def _grid(grid: Grid) -> str:
     head = "".join(f'<th scope="col">{escape(cell)}</th>' for cell in grid.header)
+    many = ' class="many"' if len(grid.header) > MANY else ""
     rows = []
     for k, (name, *cells) in enumerate(grid.rows):
         own = ' class="own"' if k < grid.own else ""
@@ -144,7 +150,7 @@ def _grid(grid: Grid) -> str:
         rows.append(f'<tr{own}><th scope="row">{escape(name)}</th>{shown}</tr>')
     return (
         f'<section class="grid"><h2>{escape(grid.title)}</h2><p>{escape(grid.caption)}</p>'
-        f'<div class="wide"><table><thead><tr>{head}</tr></thead>'
+        f'<div class="wide"><table{many}><thead><tr>{head}</tr></thead>'
         f"<tbody>{''.join(rows)}</tbody></table></div></section>"
     )
 

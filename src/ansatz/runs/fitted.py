@@ -65,7 +65,7 @@ class Fitted:
         options = self.record.options
         if holes and isinstance(self.model, Completer):
             options = replace(options, missing="nan")
-        dataset = read(data, options)
+        dataset = read(data, options, settled=True)
         if dataset.shape != self.record.spec.shape:
             raise DataError(
                 f"{dataset.name} has events of shape {dataset.shape}; "
@@ -203,13 +203,14 @@ class Fitted:
         each = through.draw_missing if draw else through.fill
         return replace(self, pipeline=pipeline)._map(each, dataset, seed)
 
+    def learnt_from(self, dataset: Dataset) -> bool:
+        """Whether these are the data of the fit, some of which it has learnt."""
+        return fingerprint(dataset) == self.record.fingerprint
+
     def _as_fitted(self, data: Any = None) -> Dataset:
         """The data of the fit, found again or given again."""
-        source = self.record.source if data is None else data
-        if source is None:
-            raise OptionError("The run was fitted to an array in memory: give the data again.")
-        dataset = self.read(source)
-        if fingerprint(dataset) != self.record.fingerprint:
+        dataset = self.read(self.record.where(data))
+        if not self.learnt_from(dataset):
             # The split of other events would put some that were learnt into the test.
             raise RunError(
                 f"{dataset.name} has changed since the run was fitted to it, so nobody knows "

@@ -9,6 +9,7 @@ from typing import Any, TypeVar, get_type_hints
 
 import numpy as np
 
+from ansatz.data.catalogue import CATALOGUE
 from ansatz.data.dataset import Column
 from ansatz.data.options import DataOptions
 from ansatz.models import recipe_class
@@ -79,6 +80,19 @@ class Record:
         for name, is_sound in sound.items():
             if not is_sound:
                 raise ValueError(f"its {name} does not fit the rest")
+
+    def where(self, data: Any) -> Any:
+        """The data of the fit: where somebody says, or else where they were."""
+        if data is not None:
+            return data
+        if self.source is None:
+            raise OptionError("The run was fitted to an array in memory: give the data again.")
+        if self.source not in CATALOGUE and not Path(self.source).exists():
+            raise RunError(
+                f"The run was fitted to {self.source}, which is not there. Name the data behind "
+                "the run, as they lie now."
+            )
+        return self.source
 
     def save(self, folder: Path) -> None:
         """Write it into a run's folder."""

@@ -176,11 +176,11 @@ class Run(Fitted):
 
     def labels(self, data: Any = None) -> Labels | None:
         """Labels that stand beside the data, or beside the events held out from the fit, if any."""
-        if data is not None:
-            return self._labels(self.read(data), data)
-        dataset = self._as_fitted()
-        found = self._labels(dataset)
-        return None if found is None else found.take(self._held_out(dataset)[1])
+        dataset = self._as_fitted() if data is None else self.read(data)
+        found = self._labels(dataset, data)
+        if found is None or not self.learnt_from(dataset):
+            return found
+        return found.take(self._held_out(dataset)[1])
 
     def _labels(self, dataset: Dataset, data: Any = None) -> Labels | None:
         source = self.record.source if data is None else data

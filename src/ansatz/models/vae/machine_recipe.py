@@ -244,29 +244,16 @@ class MachinePriorRecipe(ChainSettings, VariationalRecipe):
         return eqx.tree_at(lambda m: m.prior, model, prior)
 
     def remarks(self, model: VAE, spec: Spec) -> tuple[str, ...]:
-        if not isinstance(model.prior, MachinePrior):
-            return ()
-        known = model.prior.known
-        gap = float(jnp.max(jnp.abs(known.high - known.low)))
-        if gap <= WIDE:
+        if not isinstance(model.prior, MachinePrior) or model.prior.known.gap <= WIDE:
             return ()
         return (
-            f"log Z of the prior is known to {gap:.2f} nats, and the bound on log p has the upper "
-            f"estimate: more --annealing than {self.annealing} steps narrows it.",
+            f"log Z of the prior is known to {model.prior.known.gap:.2f} nats, and the bound on "
+            f"log p has the upper estimate: more --annealing than {self.annealing} steps narrows "
+            "it.",
         )
 
     def caveat(self, model: VAE) -> str:
-        if not isinstance(model.prior, MachinePrior):
-            return ""
-        known = model.prior.known
-        if jnp.any(known.error < 0):
-            return "; log Z of the prior is not known before the fit is done"
-        if not jnp.any(known.error):
-            return "; log Z of the prior exact"
-        if len(known.low) > 1:
-            return "; the upper estimate of log Z of the prior, annealed"
-        low, high = float(known.low[0]), float(known.high[0])
-        return f"; log Z of the prior annealed, {low:.2f} to {high:.2f}, and the upper one taken"
+        return model.prior.known.caveat if isinstance(model.prior, MachinePrior) else ""
 
     def figures(self, model: VAE, subject: Subject) -> tuple[Figure, ...]:
         return figures(model, subject)
