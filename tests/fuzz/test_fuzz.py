@@ -7,7 +7,7 @@ import subjects
 from promise import Case, tried
 
 SEED = 0
-CASES = {"files": 320, "words": 260, "runs": 110}
+CASES = {"files": 280, "words": 200, "runs": 70}
 """Of each subject; there are as many more as one wishes in tests/soak/fuzz.py."""
 
 

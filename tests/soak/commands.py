@@ -42,7 +42,9 @@ COMMANDS = {
     "simulate": Command(
         "calo simulate --geometry dataset1-photons -n 3000 --quiet --out new.h5", "new.h5"
     ),
-    "generate": Command("calo generate showers-run -n 40000 --quiet --out new.h5", "new.h5"),
+    "generate": Command(
+        "calo generate showers-run -n 40000 --energy 1e3:1e5 --quiet --out new.h5", "new.h5"
+    ),
     "baseline": Command("calo baseline showers.h5 --quiet --out new.h5", "new.h5"),
     "anomaly": Command("anomaly run moons --quiet --out new", "new"),
     "compare": Command(

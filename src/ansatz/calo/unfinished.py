@@ -12,6 +12,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
+from numpy.lib import format as npy
 
 from ansatz.calo.generate import Chains, check_generator, generate
 from ansatz.calo.generator import ShowerRecipe
@@ -85,7 +86,7 @@ class Unfinished:
 
     def _state(self) -> dict[str, np.ndarray]:
         try:
-            with np.load(self.path / STATE) as state:
+            with (self.path / STATE).open("rb") as stream, np.load(stream) as state:
                 return {"blocks": state["blocks"], **state}
         except DAMAGE:
             raise self._damaged(self.path / STATE) from None
@@ -122,7 +123,8 @@ class Unfinished:
         """All of them, in their order."""
         for block in range(number):
             try:
-                found = np.load(self._block(block))
+                with self._block(block).open("rb") as stream:
+                    found = npy.read_array(stream)
             except DAMAGE:
                 raise self._damaged(self._block(block)) from None
             if found.shape[1:] != (voxels,):

@@ -81,7 +81,13 @@ def generate(words: list[str]) -> int:
             raise OptionError("Give --energy or --like, not both.")
         chosen, drawn = found.like.name, ShowerFile(found.like, geometry).energies
     else:
-        wanted = energies(found.energy or DEFAULTS[geometry.name])
+        asked_for = found.energy or DEFAULTS.get(geometry.name)
+        if asked_for is None:
+            raise OptionError(
+                f"The challenge has no energies for the geometry {geometry.name}: give --energy or "
+                "--like."
+            )
+        wanted = energies(asked_for)
         chosen = str(wanted)
         drawn = wanted.draw(np.random.default_rng(found.seed), found.number)
     check_energies(run, drawn)
