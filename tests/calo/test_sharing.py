@@ -9,7 +9,8 @@ import pytest
 from scipy import integrate, special, stats
 
 from ansatz.calo.layers import Layout
-from ansatz.calo.sharing import GammaShares, NormalShares, SharedShower, SharingHead
+from ansatz.calo.shares import GammaShares, NormalShares
+from ansatz.calo.sharing import SharedShower, SharingHead
 
 LAYOUT = Layout((2, 3))
 PARTS = slice(0, 2), slice(2, 5)

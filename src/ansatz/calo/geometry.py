@@ -7,7 +7,7 @@ layer. Rings are bounded by radii in mm about the particle's direction, and angl
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
@@ -201,22 +201,24 @@ def geometry(name: str | Path) -> Geometry:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path} cannot be read as a binning file: {error}.") from None
-    return from_xml(text, str(path))
+    return from_xml(text, path.stem, str(path))
 
 
-def from_xml(text: str, name: str) -> Geometry:
+def from_xml(text: str, name: str, place: str = "") -> Geometry:
     """The geometry of a binning file's text: Bins, in it a Bin, in it a Layer each.
 
-    A layer whose radii are a single number is empty and left out.
+    A layer whose radii are a single number is empty and left out. What is wrong is said of the
+    `place` of the text.
     """
+    place = place or name
     try:
         root = ElementTree.fromstring(text)
     except ElementTree.ParseError as error:
-        raise DataError(f"{name} is no sound XML: {error}.") from None
+        raise DataError(f"{place} is no sound XML: {error}.") from None
     bins = root.findall("Bin")
     if len(bins) != 1:
         raise DataError(
-            f"{name} must have one Bin, for one particle, in its Bins; it has {len(bins)}."
+            f"{place} must have one Bin, for one particle, in its Bins; it has {len(bins)}."
         )
     particle = bins[0].get("name", "")
     ids, radii, angles = [], [], []
@@ -226,22 +228,25 @@ def from_xml(text: str, name: str) -> Geometry:
             id, n = int(layer.attrib["id"]), int(layer.attrib["n_bin_alpha"])
         except (KeyError, ValueError):
             raise DataError(
-                f"{name}: a Layer needs a whole number for id and n_bin_alpha, and numbers with "
+                f"{place}: a Layer needs a whole number for id and n_bin_alpha, and numbers with "
                 f"commas between them for r_edges; one has {dict(layer.attrib)}."
             ) from None
         if len(edges) > 1:
             ids.append(id)
             radii.append(edges)
             angles.append(n)
-    found = Geometry(
-        name, particle, tuple(radii), tuple(angles), tuple(ids), CUTS.get(particle, 1.0)
-    )
+    try:
+        found = Geometry(
+            name, particle, tuple(radii), tuple(angles), tuple(ids), CUTS.get(particle, 1.0)
+        )
+    except DataError as error:
+        raise DataError(f"{place} describes no calorimeter. {error}") from None
     same = (
         known
         for known in GEOMETRIES.values()
         if known.same_voxels(found) and known.particle == particle
     )
-    return next(same, replace(found, name=Path(name).stem))
+    return next(same, found)
 
 
 def to_xml(geometry: Geometry) -> str:

@@ -119,6 +119,8 @@ class ShowerFile:
                 f"{self.path} has no dataset {key!r}, so it is no file of showers; it holds "
                 f"{there}. The format needs {ENERGIES!r} (N, 1) and {SHOWERS!r} (N, voxels), MeV."
             )
+        if found.shape is None:
+            raise DataError(f"{self.path}: {key!r} is empty.")
         if found.dtype.kind not in "fiu":
             raise DataError(f"{self.path}: {key!r} holds no real numbers but {found.dtype}.")
         return found
@@ -142,7 +144,8 @@ class ShowerFile:
         voxels = self._shape[1]
         binning = self.attributes.get("binning")
         if asked is None and isinstance(binning, str):
-            asked = from_xml(binning, str(self.attributes.get("geometry", self.path)))
+            name = str(self.attributes.get("geometry", self.path.stem))
+            asked = from_xml(binning, name, f"The binning in {self.path}")
         fits = [known for known in GEOMETRIES.values() if known.voxels == voxels]
         if asked is None and fits:
             return fits[0]

@@ -3,7 +3,9 @@
 import json
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +16,14 @@ from jaxtyping import Float
 from ansatz.calo.generate import Chains, check_generator, generate
 from ansatz.calo.generator import ShowerRecipe
 from ansatz.calo.writing import ShowerWriter
+from ansatz.data.contents import DAMAGE
 from ansatz.evaluate.watch import Watch, unseen
 from ansatz.models.boltzmann.device import Device
 from ansatz.models.boltzmann.diagnostics import Mixing
 from ansatz.models.vae.machine_prior import MachinePrior
 from ansatz.protocol.errors import DataError
+from ansatz.runs.files import unwritable, write_atomic
+from ansatz.runs.folder import RunFolder
 from ansatz.runs.run import Run
 
 ASKED, STATE = "asked.json", "state.npz"
@@ -34,16 +39,32 @@ class Unfinished:
     def of(cls, out: Path) -> "Unfinished":
         return cls(out.with_name(f"{out.name}.unfinished"))
 
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """The folder, made if it is not there, and no other process that generates into it."""
+        self._make()
+        with RunFolder(self.path).alone():
+            yield
+
+    def _make(self) -> None:
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise unwritable(self.path, error) from error
+
     def begin(self, asked: dict[str, Any]) -> int:
         """The number of the block to go on with, 0 for a new folder.
 
         Refuses to go on with showers that were asked for in another way.
         """
         if not (self.path / ASKED).exists():
-            self.path.mkdir(parents=True, exist_ok=True)
-            (self.path / ASKED).write_text(json.dumps(asked), encoding="utf-8")
+            self._make()
+            write_atomic(self.path / ASKED, json.dumps(asked).encode())
             return 0
-        before = json.loads((self.path / ASKED).read_text(encoding="utf-8"))
+        try:
+            before = dict(json.loads((self.path / ASKED).read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError, RecursionError):
+            raise self._damaged(self.path / ASKED) from None
         for name, value in asked.items():
             if before.get(name) != value:
                 raise DataError(
@@ -55,38 +76,58 @@ class Unfinished:
 
     def _done(self) -> int:
         """How many blocks are there whose chains are known too."""
+        if not (self.path / STATE).exists():
+            return 0
+        try:
+            return int(self._state()["blocks"])
+        except (TypeError, ValueError):
+            raise self._damaged(self.path / STATE) from None
+
+    def _state(self) -> dict[str, np.ndarray]:
         try:
             with np.load(self.path / STATE) as state:
-                return int(state["blocks"])
-        except (OSError, ValueError, KeyError):
-            return 0
+                return {"blocks": state["blocks"], **state}
+        except DAMAGE:
+            raise self._damaged(self.path / STATE) from None
+
+    def _damaged(self, path: Path) -> DataError:
+        return DataError(
+            f"{path} is damaged: remove the folder {self.path}, and showers are generated anew."
+        )
 
     def keep(self, block: int, showers: np.ndarray, chains: Chains | None) -> None:
         """One block more, and the chains as it leaves them."""
-        np.save(self._block(block), showers)
+        write_atomic(self._block(block), _packed(np.save, showers))
         kept: dict[str, Any] = {"blocks": block + 1}
         if chains is not None:
             own = chains.mixing
             kept["states"] = np.asarray(chains.states).astype(np.int8)
             kept["mixing"] = [own.autocorrelation_time, own.effective_samples, own.r_hat]
-        temporary = self.path / f"new-{STATE}"
-        np.savez(temporary, **kept)
-        temporary.replace(self.path / STATE)
+        write_atomic(self.path / STATE, _packed(np.savez, **kept))
 
     def chains(self, run: Run, device: Device | None) -> Chains | None:
         """The chains as the last block has left them."""
         prior = run.model.prior
         if not isinstance(prior, MachinePrior):
             return None
-        with np.load(self.path / STATE) as state:
+        state = self._state()
+        try:
             states = jnp.asarray(state["states"], prior.machine.dtype)
             mixing = Mixing(*(float(value) for value in state["mixing"]))
+        except (KeyError, TypeError, ValueError):
+            raise self._damaged(self.path / STATE) from None
         return Chains(prior.machine, states, mixing, device)
 
-    def blocks(self, number: int) -> Iterator[Float[np.ndarray, "block voxels"]]:
+    def blocks(self, number: int, voxels: int) -> Iterator[Float[np.ndarray, "block voxels"]]:
         """All of them, in their order."""
         for block in range(number):
-            yield np.load(self._block(block))
+            try:
+                found = np.load(self._block(block))
+            except DAMAGE:
+                raise self._damaged(self._block(block)) from None
+            if found.shape[1:] != (voxels,):
+                raise self._damaged(self._block(block))
+            yield found
 
     def clear(self) -> None:
         """Nothing is left."""
@@ -107,12 +148,19 @@ def generated(
 ) -> Iterator[Float[np.ndarray, "block voxels"]]:
     """The showers, those first that are there already; every other is kept as it comes."""
     first = unfinished.begin(asked)
-    yield from unfinished.blocks(first)
+    yield from unfinished.blocks(first, run.record.spec.size)
     chains = unfinished.chains(run, device) if first else None
     rest = generate(run, energies, seed=seed, device=device, chains=chains, first=first)
     for block, (showers, left) in enumerate(rest, first):
         unfinished.keep(block, showers, left)
         yield showers
+
+
+def _packed(save: Callable[..., None], *values: Any, **named: Any) -> bytes:
+    """What NumPy would write to a file."""
+    stream = BytesIO()
+    save(stream, *values, **named)
+    return stream.getvalue()
 
 
 def write(
@@ -141,7 +189,7 @@ def write(
         "seed": seed,
     }
     unfinished = Unfinished.of(out)
-    with ShowerWriter(out, recipe.voxels, said, force=force) as writer:
+    with ShowerWriter(out, recipe.voxels, said, force=force) as writer, unfinished.alone():
         blocks = generated(run, energies, unfinished, asked, seed=seed, device=device())
         first = 0
         for showers in watch(blocks, len(energies), "Generating"):

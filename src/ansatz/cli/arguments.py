@@ -50,8 +50,11 @@ def parse(kind: type[Arguments], words: list[str], prog: str) -> Arguments:
     if any(word in ("-h", "--help") for word in words):
         print(explain(kind, prog))
         raise SystemExit(0)
-    options, positional = _signature(kind)
+    options, positional = signature(kind)
     for word in words:
+        # Names go into records and pages, which are UTF-8.
+        if not _encodes(word):
+            raise OptionError(f"{word!r} is not text in UTF-8: rename what is called so.")
         if (found := OPTION.match(word)) and _plain(found[0]) not in options:
             close = nearest(found[0], options)
             close = f" {close}" if close.startswith("Did") else ""
@@ -75,6 +78,7 @@ def parse(kind: type[Arguments], words: list[str], prog: str) -> Arguments:
         raise _wrong(complaint.getvalue(), words, options, positional, prog) from None
     if unknown:
         raise OptionError(f"{unknown[0]!r} is one argument too many. `{prog} -h` lists them all.")
+    _check_paths(arguments)
     return arguments
 
 
@@ -129,11 +133,34 @@ def _in_words(hint: Any) -> str:
     return {int: "a whole number", float: "a number", Path: "a path"}.get(hint, "a word")
 
 
+def _encodes(word: str) -> bool:
+    """Whether there is UTF-8 for a word, as there is none for some bytes in names of files."""
+    try:
+        word.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _check_paths(arguments: Any) -> None:
+    """Refuse paths that no file can have."""
+    for field in fields(arguments):
+        value = getattr(arguments, field.name)
+        if is_dataclass(value):
+            _check_paths(value)
+        for path in value if isinstance(value, tuple) else (value,):
+            if isinstance(path, Path):
+                try:
+                    path.exists()
+                except OSError as error:
+                    raise OptionError(f"No file can be called {path}: {error.strerror}.") from None
+
+
 def _plain(option: str) -> str:
     return option.partition("=")[0].replace("_", "-")
 
 
-def _signature(kind: Any) -> tuple[dict[str, Any], list[str]]:
+def signature(kind: Any) -> tuple[dict[str, Any], list[str]]:
     """The options with their types and other spellings, and the names of what has no dashes."""
     options: dict[str, Any] = dict.fromkeys(("-h", "--help"))
     positional: list[str] = []
@@ -145,7 +172,7 @@ def _signature(kind: Any) -> tuple[dict[str, Any], list[str]]:
             hint, *rest = typing.get_args(hint)
             extras = tuple(rest)
         if is_dataclass(hint):
-            more, names = _signature(hint)
+            more, names = signature(hint)
             options |= more
             positional += names
             continue

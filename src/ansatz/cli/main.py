@@ -59,6 +59,17 @@ def main() -> None:
     except AnsatzError as error:
         print(f"ansatz: {error}", file=sys.stderr)
         code = 2
+    except (MemoryError, RuntimeError) as error:
+        # The second is how JAX says it of the memory of a device.
+        if isinstance(error, RuntimeError) and "RESOURCE_EXHAUSTED" not in str(error):
+            raise
+        what = str(error).partition(": ")[2].partition("\n")[0].rstrip(".")
+        print(
+            f"ansatz: There is not enough memory{f' ({what})' if what else ''}: ask for less at a "
+            "time, or for a smaller model.",
+            file=sys.stderr,
+        )
+        code = 2
     except KeyboardInterrupt:
         code = 130
     except BrokenPipeError:

@@ -35,6 +35,8 @@ def run(words: list[str]) -> int:
     found = parse(Report, words, "ansatz report")
     if found.out is not None and found.out.exists() and not found.force:
         raise DataError(f"{found.out} exists; use --force to replace it or another --out.")
+    if found.out is not None and found.out.exists() and not found.out.is_file():
+        raise DataError(f"{found.out} is no file, and will not be replaced: give another --out.")
     from ansatz.report import write_report
 
     report = write_report(found.run, found.data, out=found.out, seed=found.seed)

@@ -1,5 +1,6 @@
 """Conditions as a network takes them: categories unfolded, numbers standardised or logarithms."""
 
+import math
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -122,15 +123,21 @@ def read_conditions(path: Path, wanted: tuple[Column, ...]) -> np.ndarray:
         values = contents.fields[0].load()
         if not values.ndim or values.dtype.kind not in "biufUS":
             raise DataError(f"{path} must hold numbers or text, a row of them per condition.")
-        values = values.reshape(len(values), -1)
+        values = values.reshape(len(values), math.prod(values.shape[1:]))
         if values.shape[1] != len(wanted):
             raise DataError(f"{path} has {values.shape[1]} columns; give {', '.join(names)}.")
         columns = [_recode(values[:, i], column) for i, column in enumerate(wanted)]
-        return np.stack(columns, 1)
+        return _some(np.stack(columns, 1), path)
     found = [condition(contents, field) for field in fields]
     given = tuple(column for _, columns in found for column in columns)
     rows = np.concatenate([values for values, _ in found], 1) if found else np.empty((1, 0))
-    return recode(rows, given, wanted)
+    return _some(recode(rows, given, wanted), path)
+
+
+def _some(rows: np.ndarray, path: Path) -> np.ndarray:
+    if not len(rows):
+        raise DataError(f"{path} holds no conditions: it must have a row for each event.")
+    return rows
 
 
 def recode(rows: np.ndarray, given: tuple[Column, ...], wanted: tuple[Column, ...]) -> np.ndarray:

@@ -58,6 +58,8 @@ class Dataset:
                 )
         if n == 0:
             raise DataError(f"{self.name} holds no events.")
+        if 0 in self.shape:
+            raise DataError(f"{self.name} has events of shape {self.shape}, which have no numbers.")
 
     def __len__(self) -> int:
         return len(self.events)

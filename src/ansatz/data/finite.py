@@ -98,6 +98,33 @@ def check_learnable(dataset: Dataset, counts: np.ndarray) -> None:
     )
 
 
+LARGEST = 1e150
+"""Of numbers whose squares are summed in double precision."""
+
+
+def check_size(name: str, lowest: np.ndarray, highest: np.ndarray, dtype: str) -> None:
+    """Refuses numbers from which nothing can be learnt in that precision."""
+    largest = float(max(-np.min(lowest), np.max(highest)))
+    if largest > min(LARGEST, float(np.finfo(dtype).max) / 4):
+        raise _beyond(name, largest, dtype)
+
+
+def in_precision(values: np.ndarray, dtype: str, name: str) -> np.ndarray:
+    """Numbers in the precision of a model, which must be able to hold them."""
+    with np.errstate(over="ignore"):
+        numbers = np.asarray(values, dtype)
+    if np.isinf(numbers).any():
+        raise _beyond(name, float(np.nanmax(np.abs(values))), dtype)
+    return numbers
+
+
+def _beyond(name: str, largest: float, dtype: str) -> DataError:
+    return DataError(
+        f"{name} has numbers as large as {largest:.3g}, too large for {dtype}: give them in "
+        "another unit."
+    )
+
+
 class _Found:
     """How many events have something about them, and which is the first."""
 

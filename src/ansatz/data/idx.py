@@ -85,7 +85,9 @@ def _part(name: str) -> int:
 
 def _label_file(images: Path) -> Path | None:
     stem = images.name.partition("images")[0]
-    found = [p for p in images.parent.iterdir() if p.name.startswith(f"{stem}labels")]
+    found = [
+        p for p in images.parent.iterdir() if p.name.startswith(f"{stem}labels") and p.is_file()
+    ]
     # The plain file has the shorter name, and wins as among the images.
     return min(found, key=lambda p: len(p.name), default=None)
 

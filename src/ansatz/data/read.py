@@ -52,8 +52,13 @@ def open_source(source: Any) -> Contents:
         with sound(str(path), "data"):
             if path.is_dir():
                 return open_idx_folder(path)
-            if path.exists():
+            if path.is_file():
                 return _open_file(path)
+            if path.exists():
+                raise DataError(
+                    f"{path} is a pipe or a device, and data are read more than once: write them "
+                    "to a file and name that."
+                )
             if str(source) in CATALOGUE:
                 return CATALOGUE[str(source)].load()
             raise _missing(path)

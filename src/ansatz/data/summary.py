@@ -76,9 +76,10 @@ def summarise_values(
         if n == 0:
             continue
         # Blocks are merged as in `Statistics`.
-        shift = block.mean() - mean
-        square += ((block - block.mean()) ** 2).sum() + shift**2 * count * n / (count + n)
-        mean += shift * n / (count + n)
+        with np.errstate(over="ignore", invalid="ignore"):
+            shift = block.mean() - mean
+            square += ((block - block.mean()) ** 2).sum() + shift**2 * count * n / (count + n)
+            mean += shift * n / (count + n)
         count += n
         low, high = min(low, block.min()), max(high, block.max())
         distinct = _merge(distinct, blocks[span].ravel() if finite.all() else block)

@@ -24,6 +24,10 @@ class RunError(AnsatzError):
     """A run folder is missing, incomplete or damaged, or could not be written."""
 
 
+class WriteError(RunError):
+    """The system would not let a file be written, as on a full disk."""
+
+
 class SamplerError(AnsatzError):
     """A sampler from outside this package failed, or gave something else than it was asked for."""
 

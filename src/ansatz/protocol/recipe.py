@@ -68,6 +68,9 @@ class Spec:
         return "unit" if min(self.lowest) >= 0 and max(self.highest) <= 1 else "real"
 
 
+MOST = 2**31
+"""Whole numbers are below this: accelerators count with 32 bits."""
+
 _LEAST = {"epochs": 1, "batch": 1, "patience": 0, "seed": 0, "seeds": 1, "devices": 0}
 
 
@@ -122,8 +125,12 @@ class Recipe(Settings, ABC):
         for name, least in _LEAST.items():
             if getattr(self, name) < least:
                 raise OptionError(f"{name} must be at least {least}; it is {getattr(self, name)}.")
-        if self.seed + self.seeds > 2**31:
-            raise OptionError(f"seed must be below 2147483648; it is {self.seed}.")
+        for name, value in self.settings().items():
+            values = value if isinstance(value, tuple) else (value,)
+            if any(isinstance(each, int) and abs(each) >= MOST for each in values):
+                raise OptionError(f"{name} must be below {MOST}; it is {value}.")
+        if self.seed + self.seeds > MOST:
+            raise OptionError(f"seed must be below {MOST}; it is {self.seed}.")
 
     def resolve(self, spec: Spec) -> "Recipe":
         """The recipe with every 'auto' replaced by what suits the data."""

@@ -9,6 +9,9 @@ from ansatz.protocol.figures import Bars
 from ansatz.report.draw import draw
 from ansatz.report.style import COLOURS, HALF, LETTER, SMALL, STEPS, panels
 
+NAMES = 16
+"""So many that stand aslant are legible."""
+
 
 @draw.register
 def draw_bars(figure: Bars, width: float) -> Canvas:
@@ -30,11 +33,14 @@ def draw_bars(figure: Bars, width: float) -> Canvas:
 
 
 def _label(ax: Axes, figure: Bars, room: float) -> None:
-    """As many labels as fit."""
+    """As many labels as fit; a few names are told aslant before one is left out."""
     count = len(figure.labels)
     longest = max(map(len, figure.labels), default=1) * LETTER + 5
     step = max(1, int(np.ceil(longest * count / (room - 50))))
-    ax.set_xticks(range(0, count, step), figure.labels[::step])
+    if step > 1 and count <= NAMES and not all(map(str.isnumeric, figure.labels)):
+        ax.set_xticks(range(count), figure.labels, rotation=35, ha="right", rotation_mode="anchor")
+    else:
+        ax.set_xticks(range(0, count, step), figure.labels[::step])
     # A few bars are no wider than many.
     margin = 0.7 + max(0, 8 - count) / 2
     ax.set_xlim(-margin, count - 1 + margin)

@@ -17,10 +17,20 @@ def write_figures(
         folder.mkdir(exist_ok=True)
     except OSError as error:
         raise unwritable(folder, error) from error
-    written: dict[str, dict[str, Path]] = {}
+    written = figure_paths(folder, renderings)
     for rendering in renderings:
-        name = rendering.figure.name
-        written[name] = {form: folder / f"{name}.{form}" for form in rendering.files}
-        for form, file in written[name].items():
+        for form, file in written[rendering.figure.name].items():
             write_atomic(file, rendering.files[form])
     return written
+
+
+def figure_paths(
+    folder: Path, renderings: tuple[Rendering, ...] | list[Rendering]
+) -> dict[str, dict[str, Path]]:
+    """Where each figure is in each format, by its name and the format."""
+    return {
+        rendering.figure.name: {
+            form: folder / f"{rendering.figure.name}.{form}" for form in rendering.files
+        }
+        for rendering in renderings
+    }

@@ -1,17 +1,16 @@
 """The folder of a judgement: a page, its figures, its numbers as JSON."""
 
 import json
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ansatz.protocol.errors import DataError
-from ansatz.report.files import FIGURES, write_figures
+from ansatz.report.files import FIGURES, figure_paths, write_figures
 from ansatz.report.page import Page
 from ansatz.report.rendering import Rendering
-from ansatz.runs.files import unwritable, write_atomic
+from ansatz.runs.files import new_folder, write_atomic
 
 PAGE = "report.html"
 
@@ -51,20 +50,17 @@ class Kind:
             raise DataError(f"{folder} exists; use --force to replace it or another --out.")
         if not (folder / self.numbers).is_file():
             raise DataError(f"{folder} exists and is no {self.name}; it will not be replaced.")
+        if Path.cwd().is_relative_to(folder.resolve()):
+            raise DataError(f"{folder} is the folder you are in; give --out the name of a new one.")
 
     def write(self, judgement: Judgement, folder: Path, *, force: bool = False) -> Written:
-        """Write the folder, in place of an older one if forced; the numbers last."""
-        self.check_replaceable(folder, force=force)
-        try:
-            if folder.exists():
-                shutil.rmtree(folder)
-            folder.mkdir(parents=True)
-        except OSError as error:
-            raise unwritable(folder, error) from error
-        figures = write_figures(folder / FIGURES, judgement.renderings)
-        write_atomic(folder / PAGE, judgement.page.html().encode())
-        for name, content in judgement.more.items():
-            write_atomic(folder / name, content.encode())
-        numbers = json.dumps(judgement.numbers, indent=2, ensure_ascii=False) + "\n"
-        write_atomic(folder / self.numbers, numbers.encode())
+        """Write the folder, in place of an older one if forced, when all of it is there."""
+        with new_folder(folder, lambda: self.check_replaceable(folder, force=force)) as new:
+            write_figures(new / FIGURES, judgement.renderings)
+            write_atomic(new / PAGE, judgement.page.html().encode())
+            for name, content in judgement.more.items():
+                write_atomic(new / name, content.encode())
+            numbers = json.dumps(judgement.numbers, indent=2, ensure_ascii=False) + "\n"
+            write_atomic(new / self.numbers, numbers.encode())
+        figures = figure_paths(folder / FIGURES, judgement.renderings)
         return Written(folder / PAGE, folder / self.numbers, figures)

@@ -12,7 +12,7 @@ from ansatz.report.files import FIGURES, write_figures
 from ansatz.report.history import history
 from ansatz.report.page import Page
 from ansatz.report.rendering import FORMATS, Rendering, render
-from ansatz.runs.files import unwritable, write_atomic
+from ansatz.runs.files import alone, unwritable, write_atomic
 from ansatz.runs.run import Run
 
 
@@ -43,16 +43,29 @@ def write_report(
     else:
         raise OptionError("The run is in memory alone: say with `out` where its report goes.")
     renderings = [render(figure) for figure in _figures(found, data, seed)]
-    figures = {}
-    if found.path is not None:
-        figures = _write_figures(found.path / FIGURES, renderings)
+    if found.path is None:
+        _write_page(page, found, renderings, "")
+        return Report(page, {}, tuple(found.missing))
+    folder = found.path / FIGURES
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError as error:
+        raise unwritable(folder, error) from error
+    # Two reports of a run at a time would mix their figures.
+    with alone(folder):
+        figures = _write_figures(folder, renderings)
+        _write_page(page, found, renderings, FIGURES)
+    return Report(page, figures, tuple(found.missing))
+
+
+def _write_page(page: Path, found: Evidence, renderings: list[Rendering], folder: str) -> None:
     content = Page(
         title=facts.headline(found.record),
         about=facts.about(found),
         missing=tuple(found.missing),
         merits=facts.merits(found),
         figures=tuple(renderings),
-        folder=FIGURES if figures else "",
+        folder=folder if renderings else "",
         tables={
             "Data": facts.data(found.record),
             "Settings": facts.settings(found.record),
@@ -64,7 +77,6 @@ def write_report(
     except OSError as error:
         raise unwritable(page, error) from error
     write_atomic(page, content.html().encode())
-    return Report(page, figures, tuple(found.missing))
 
 
 def _figures(found: Evidence, data: Any, seed: int) -> list[Figure]:
@@ -88,7 +100,6 @@ def _write_figures(folder: Path, renderings: list[Rendering]) -> dict[str, dict[
     """Each figure in each format; those of an older report that are no longer made go."""
     names = {rendering.figure.name for rendering in renderings}
     try:
-        folder.mkdir(exist_ok=True)
         for old in folder.glob("*.svg"):
             files = [old.with_suffix(f".{form}") for form in FORMATS]
             # Only what a report left has all its formats.

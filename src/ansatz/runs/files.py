@@ -1,10 +1,14 @@
 """Files that appear under their name only when they are complete."""
 
 import errno
+import fcntl
 import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from ansatz.protocol.errors import RunError
+from ansatz.protocol.errors import RunError, WriteError
 
 
 def write_atomic(path: Path, content: bytes) -> None:
@@ -25,7 +29,77 @@ def write_atomic(path: Path, content: bytes) -> None:
         raise unwritable(path, error) from error
 
 
-def unwritable(path: Path, error: OSError) -> RunError:
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Keep other processes from writing into a folder; the lock dies with its process."""
+    # A lock on the folder itself leaves no file behind.
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise RunError(
+                f"{folder} is being written by another process. Wait for it, or choose another "
+                "--out."
+            ) from None
+        yield
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def new_folder(path: Path, check: Callable[[], None]) -> Iterator[Path]:
+    """A folder to fill, which then takes the name `path`, in place of any old one.
+
+    It is put together beside `path` and renamed: `path` is the old folder or the new one, whole.
+    Whether an old one may be replaced is checked when that is to be done, for another process may
+    have made it meanwhile.
+    """
+    # Resolved, so that a link goes on to lead to the folder.
+    place = path.resolve()
+    new = place.with_name(f".{place.name}.new")
+    old = place.with_name(f".{place.name}.old")
+    mine = False
+    try:
+        if old.exists() and not place.exists():
+            # Killed between the two renames below.
+            os.rename(old, place)
+        for left_over in (new, old):
+            if left_over.exists():
+                with alone(left_over):
+                    shutil.rmtree(left_over)
+        new.mkdir(parents=True)
+        mine = True
+        with alone(new):
+            yield new
+            check()
+            if place.exists():
+                with alone(place):
+                    os.rename(place, old)
+            os.rename(new, place)
+    except OSError as error:
+        raise unwritable(path, error) from error
+    finally:
+        if mine:
+            if old.exists() and not place.exists():
+                os.rename(old, place)
+            shutil.rmtree(new, ignore_errors=True)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def read_bytes(path: Path) -> bytes:
+    """What is in a file, which must be one: reading from a pipe may never end."""
+    if not path.is_file():
+        raise RunError(
+            f"{path} is no file." if os.path.lexists(path) else f"There is no file {path}."
+        )
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise RunError(f"{path} cannot be read: {error.strerror}.") from error
+
+
+def unwritable(path: Path, error: OSError) -> WriteError:
     """The sentence for a file that the system would not let us write."""
     reasons = {
         errno.ENOSPC: "the disk is full",
@@ -35,7 +109,7 @@ def unwritable(path: Path, error: OSError) -> RunError:
         errno.EROFS: "the disk is read-only",
     }
     reason = reasons.get(error.errno or 0, error.strerror or str(error))
-    return RunError(f"Cannot write {path}: {reason}. What was saved before is as it was.")
+    return WriteError(f"Cannot write {path}: {reason}. What was saved before is as it was.")
 
 
 def _sync_folder(folder: Path) -> None:

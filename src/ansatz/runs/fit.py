@@ -58,7 +58,7 @@ def fit(
         folder = None
         if out is not None and first:
             saved = [fitting.saved(member) for member in fitting.members(fitting.state)]
-            folder = create(out, fitting.record, saved)
+            folder = create(out, fitting.record, saved, force=force)
         with nullcontext() if folder is None else folder.alone():
             return _train(fitting, folder, watcher if first else None)
 
@@ -87,9 +87,12 @@ def resume(
         if not first:
             return _train(fitting, None, None)
         _compare_versions(fitting.record)
+        members = folder.members(fitting.record)
+        for own in members:
+            own.check()
         if fitting.record.members > 1:
             fitting.record.save(path)
-        for m, own in enumerate(folder.members(fitting.record)):
+        for m, own in enumerate(members):
             member = fitting.record.member if fitting.record.members == 1 else m
             own.reopen(replace(fitting.record, member=member), fitting.state.step)
         return _train(fitting, folder, watcher)

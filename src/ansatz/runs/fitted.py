@@ -13,6 +13,7 @@ from jaxtyping import Array
 
 from ansatz.data.dataset import Dataset
 from ansatz.data.fingerprint import fingerprint
+from ansatz.data.finite import in_precision
 from ansatz.data.read import read
 from ansatz.data.split import split
 from ansatz.protocol.capabilities import (
@@ -127,7 +128,7 @@ class Fitted:
             places = jnp.arange(start, start + min(batch, n))
             some = None
             if rows is not None:
-                some = jnp.asarray(rows[np.minimum(np.asarray(places), n - 1)], self._dtype)
+                some = self._numbers(rows[np.minimum(np.asarray(places), n - 1)])
             with jax.disable_jit(self.outside):
                 events = np.asarray(over(each, self.pipeline, key, places, some))[: n - start]
             yield events if mean else self._as_raw(events)
@@ -135,7 +136,7 @@ class Fitted:
     def as_learnt(self, data: Any, *, seed: int = 0) -> Array:
         """The events as the model takes them, preprocessed."""
         dataset = self.read(data)
-        events = jnp.asarray(dataset.events[:], self._dtype)
+        events = self._numbers(dataset.events[:], dataset.name)
         return batch_of(self.pipeline, stream(seed, Stream.USE), None, events).event
 
     def encode(self, data: Any, *, seed: int = 0) -> np.ndarray:
@@ -154,7 +155,7 @@ class Fitted:
         dataset = self.read(data)
         drawn = np.concatenate(list(self._map(through.draw_code, dataset, seed)))
         rows = rows_of(dataset, self.record.condition_columns)
-        given = None if rows is None else jnp.asarray(rows, self._dtype)
+        given = None if rows is None else self._numbers(rows)
         key = jax.random.fold_in(stream(seed, Stream.USE), len(dataset))
         places = jnp.arange(len(dataset))
         return drawn, np.asarray(over(through.sample_code, self.pipeline, key, places, given))
@@ -165,8 +166,8 @@ class Fitted:
         """The event expected for every code, in the units of the data."""
         self._need(Codec, "decode")
         rows = rows_given(condition, len(codes), self.record.condition_columns)
-        some = None if rows is None else jnp.asarray(rows, self._dtype)
-        places, items = jnp.arange(len(codes)), jnp.asarray(codes, self._dtype)
+        some = None if rows is None else self._numbers(rows)
+        places, items = jnp.arange(len(codes)), self._numbers(codes, "The code")
         # No key is used: a code decodes to one event only.
         key = stream(0, Stream.USE)
         return np.asarray(over(through.decode, self.pipeline, key, places, some, items))
@@ -231,6 +232,10 @@ class Fitted:
     def _dtype(self) -> str:
         return self.record.recipe.dtype
 
+    def _numbers(self, values: np.ndarray, name: str = "The condition") -> Array:
+        """In the precision of the model."""
+        return jnp.asarray(in_precision(values, self._dtype, name))
+
     def _need(self, capability: type, verb: str) -> None:
         if not isinstance(self.model, capability):
             raise OptionError(
@@ -247,8 +252,8 @@ class Fitted:
         size = min(EVENTS_AT_ONCE, n)
         for start in range(0, n, size):
             places = np.minimum(np.arange(start, start + size), n - 1)
-            events = jnp.asarray(dataset.events[places], self._dtype)
-            some = None if rows is None else jnp.asarray(rows[places], self._dtype)
+            events = self._numbers(dataset.events[places], dataset.name)
+            some = None if rows is None else self._numbers(rows[places])
             yield np.asarray(over(each, self.pipeline, key, jnp.asarray(places), some, events))[
                 : n - start
             ]

@@ -1,10 +1,7 @@
 """What lies where in a run's folder, and how one comes into being."""
 
-import fcntl
 import os
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +11,7 @@ from jaxtyping import PyTree
 from ansatz.protocol.errors import RunError
 from ansatz.runs.arrays import load_arrays, save_arrays
 from ansatz.runs.checkpoints import Checkpoints, last_good
-from ansatz.runs.files import unwritable
+from ansatz.runs.files import alone, new_folder
 from ansatz.runs.history import append_line, cut_back, read_lines
 from ansatz.runs.record import NAME, Record
 
@@ -48,22 +45,9 @@ class RunFolder:
     def finished(self) -> bool:
         return self.model.exists()
 
-    @contextmanager
-    def alone(self) -> Iterator[None]:
-        """Keep other processes from writing to the run; the lock dies with its process."""
-        # A lock on the folder itself leaves no file behind.
-        descriptor = os.open(self.path, os.O_RDONLY)
-        try:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise RunError(
-                    f"{self.path} is being fitted by another process. Wait for it, or choose "
-                    "another --out."
-                ) from None
-            yield
-        finally:
-            os.close(descriptor)
+    def alone(self) -> AbstractContextManager[None]:
+        """Keep other processes from writing to the run."""
+        return alone(self.path)
 
     def history(self) -> list[dict[str, Any]]:
         return read_lines(self.path / "history.jsonl")
@@ -80,14 +64,22 @@ class RunFolder:
         """Write the model that the run ends with."""
         save_arrays(self.model, pipeline, {"step": step})
 
+    def check(self) -> None:
+        """Refuse what could not be reopened, before anything is changed."""
+        Record.load(self.path)
+        read_lines(self.path / "history.jsonl")
+        read_lines(self.path / "timing.jsonl")
+        if os.path.lexists(self.model) and not self.model.is_file():
+            raise RunError(f"{self.model} is no file.")
+
     def reopen(self, record: Record, step: int) -> None:
         """Make the folder that of an unfinished run which stands at `step`."""
-        self.model.unlink(missing_ok=True)
         for half_written in self.path.rglob(".*.part"):
             half_written.unlink()
         record.save(self.path)
         cut_back(self.path / "history.jsonl", step)
         cut_back(self.path / "timing.jsonl", step)
+        self.model.unlink(missing_ok=True)
 
     def saved_pipeline(self) -> tuple[Path, dict[str, Any]]:
         """The file that holds the model as far as it got, and its arrays by name."""
@@ -127,22 +119,16 @@ def check_free(path: Path, force: bool) -> None:
         pass
 
 
-def create(path: Path, record: Record, saved: list[tuple[PyTree, dict[str, Any]]]) -> RunFolder:
-    """A new run with its record and what its first checkpoint holds, in place of any old one.
+def create(
+    path: Path, record: Record, saved: list[tuple[PyTree, dict[str, Any]]], *, force: bool = False
+) -> RunFolder:
+    """A new run with its record and what its first checkpoint holds, in place of an old one.
 
     An ensemble has a checkpoint for each member.
 
     It is put together beside `path` and renamed, so that a run's folder can always be resumed.
     """
-    # Resolved, so that a link goes on to lead to the run.
-    place = path.resolve()
-    new = place.with_name(f".{place.name}.new")
-    old = place.with_name(f".{place.name}.old")
-    try:
-        for left_over in (new, old):
-            if left_over.exists():
-                shutil.rmtree(left_over)
-        new.mkdir(parents=True)
+    with new_folder(path, lambda: check_free(path, force)) as new:
         record.save(new)
         for m, own in enumerate(RunFolder(new).members(record)):
             if record.members > 1:
@@ -150,15 +136,4 @@ def create(path: Path, record: Record, saved: list[tuple[PyTree, dict[str, Any]]
                 replace(record, member=m).save(own.path)
             own.checkpoints.folder.mkdir()
             own.checkpoints.save(0, *saved[m])
-        if place.exists():
-            with RunFolder(place).alone():
-                os.rename(place, old)
-        os.rename(new, place)
-    except OSError as error:
-        raise unwritable(path, error) from error
-    finally:
-        if old.exists() and not place.exists():
-            os.rename(old, place)
-        shutil.rmtree(new, ignore_errors=True)
-    shutil.rmtree(old, ignore_errors=True)
     return RunFolder(path)

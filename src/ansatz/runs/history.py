@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ansatz.protocol.errors import RunError
-from ansatz.runs.files import unwritable, write_atomic
+from ansatz.runs.files import read_bytes, unwritable, write_atomic
 
 
 def append_line(path: Path, row: dict[str, Any]) -> None:
@@ -27,16 +27,16 @@ def append_line(path: Path, row: dict[str, Any]) -> None:
 
 def read_lines(path: Path) -> list[dict[str, Any]]:
     """All rows; a last line that was cut off by a crash is left out."""
-    if not path.exists():
+    if not os.path.lexists(path):
         return []
     rows = []
-    lines = path.read_bytes().splitlines()
+    lines = read_bytes(path).splitlines()
     for number, line in enumerate(lines, 1):
         try:
             row = json.loads(line)
             if not (isinstance(row, dict) and isinstance(row.get("step"), int)):
                 raise ValueError("it is not the row of an epoch")
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             if number == len(lines):
                 break
             raise RunError(

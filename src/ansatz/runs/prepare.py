@@ -16,7 +16,7 @@ from ansatz.data.batches import Batches
 from ansatz.data.conditions import ConditionEncoder, fit_conditions
 from ansatz.data.dataset import Dataset
 from ansatz.data.fingerprint import fingerprint
-from ansatz.data.finite import check_learnable
+from ansatz.data.finite import check_learnable, check_size
 from ansatz.data.options import DataOptions
 from ansatz.data.preprocessing import fit_preprocessing
 from ansatz.data.read import read
@@ -98,6 +98,8 @@ def first(
         )
     train, _, _ = split(dataset, recipe.validation, recipe.test, recipe.seed)
     given = None if dataset.conditions is None else dataset.conditions[train]
+    if given is not None:
+        check_size(f"The condition of {dataset.name}", given.min(0), given.max(0), recipe.dtype)
     encoder = fit_conditions(
         dataset.condition_columns,
         given,
@@ -106,6 +108,7 @@ def first(
     )
     seen = survey(dataset.events, train)
     check_learnable(dataset, seen.statistics.count)
+    check_size(dataset.name, seen.statistics.minimum, seen.statistics.maximum, recipe.dtype)
     table = bool(dataset.event_columns)
     lowest, highest = seen.statistics.ends(each=table)
     spec = Spec(

@@ -5,7 +5,9 @@ import tomllib
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any, TypeVar, get_type_hints
+
+import numpy as np
 
 from ansatz.data.catalogue import CATALOGUE
 from ansatz.data.dataset import Column
@@ -14,7 +16,7 @@ from ansatz.models import recipe_class
 from ansatz.protocol.errors import OptionError, RunError
 from ansatz.protocol.recipe import Recipe, Spec
 from ansatz.protocol.settings import convert
-from ansatz.runs.files import write_atomic
+from ansatz.runs.files import read_bytes, write_atomic
 
 NAME = "recipe.toml"
 WATCHED = ("ansatz-learn", "jax", "equinox", "optax", "numpy")
@@ -54,6 +56,30 @@ class Record:
     def noise(self) -> int:
         """The seed of first parameters and noise."""
         return self.recipe.seed + (self.member or 0)
+
+    def check(self) -> None:
+        """Refuse what contradicts itself, as a hand may leave it."""
+        spec, given = self.spec, self.condition_columns
+        sizes = [len(column.categories) for column in given]
+        ends = (spec.condition_lowest, spec.condition_highest)
+        sound = {
+            "spec.shape": bool(spec.shape) and min(spec.shape) > 0,
+            "spec.events": spec.events > 0,
+            "spec.steps_per_epoch": spec.steps_per_epoch == -(-spec.events // self.recipe.batch),
+            "spec.columns": spec.columns == tuple(column.name for column in self.event_columns),
+            "event_columns": len(self.event_columns) in (0, spec.size),
+            "spec.classes": spec.classes == tuple(sizes),
+            "spec.condition": spec.condition == sum(size or 1 for size in sizes),
+            "spec.condition_lowest or highest": all(len(end) in (0, len(given)) for end in ends),
+            "spec.constant": all(0 <= place < spec.size for place in spec.constant),
+            **{
+                f"spec.{name}": len(getattr(spec, name)) in (1, spec.size)
+                for name in ("levels", "lowest", "highest")
+            },
+        }
+        for name, is_sound in sound.items():
+            if not is_sound:
+                raise ValueError(f"its {name} does not fit the rest")
 
     def where(self, data: Any) -> Any:
         """The data of the fit: where somebody says, or else where they were."""
@@ -102,46 +128,75 @@ class Record:
         try:
             if not isinstance(content["recipe"], str):
                 raise ValueError("the recipe's name is no text")
-            data = dict(content["data"])
-            columns = {
-                name: tuple(
-                    Column(c["name"], c["unit"], tuple(c["categories"])) for c in data.pop(name)
-                )
-                for name in ("event_columns", "condition_columns")
-            }
-            return cls(
-                recipe=recipe_class(content["recipe"]).of(content["settings"]),
-                spec=_spec(content["spec"]),
-                source=data.pop("source", None),
-                fingerprint=data.pop("fingerprint"),
-                event_dtype=data.pop("event_dtype"),
-                options=DataOptions.of(data),
-                own_nets=tuple(content["own_nets"]),
-                member=content.get("member"),
-                versions=dict(content["versions"]),
-                **columns,
+            data, settings, spec, versions = (
+                _table(content[name], name) for name in ("data", "settings", "spec", "versions")
             )
+            recipe = recipe_class(content["recipe"]).of(settings)
+            record = cls(
+                recipe=recipe,
+                spec=_of(Spec, spec, "spec"),
+                source=convert(data.pop("source", None), str | None, "source"),
+                fingerprint=convert(data.pop("fingerprint"), str, "fingerprint"),
+                event_dtype=_numbers(data.pop("event_dtype")),
+                event_columns=_columns(data.pop("event_columns"), "event_columns"),
+                condition_columns=_columns(data.pop("condition_columns"), "condition_columns"),
+                options=DataOptions.of(data),
+                own_nets=convert(content["own_nets"], tuple[str, ...], "own_nets"),
+                member=_member(content.get("member"), recipe),
+                versions={
+                    name: convert(version, str, f"versions.{name}")
+                    for name, version in versions.items()
+                },
+            )
+            record.check()
+            return record
         except KeyError as error:
             raise RunError(f"{path} is incomplete: it has no {error}.") from error
         except (TypeError, ValueError, AttributeError, OptionError) as error:
             raise RunError(f"{path} is damaged: {str(error).rstrip('.')}.") from error
 
 
-def _spec(content: dict[str, Any]) -> Spec:
-    """The specification of the data, each value of the type it should have."""
-    hints = get_type_hints(Spec)
-    return Spec(**{n: convert(value, hints[n], f"spec.{n}") for n, value in content.items()})
+Kind = TypeVar("Kind")
+
+
+def _of(kind: type[Kind], content: dict[str, Any], place: str) -> Kind:
+    """A dataclass from a table, each value of the type it should have."""
+    hints = get_type_hints(kind)
+    return kind(**{n: convert(value, hints[n], f"{place}.{n}") for n, value in content.items()})
+
+
+def _table(content: Any, name: str) -> dict[str, Any]:
+    if not isinstance(content, dict):
+        raise ValueError(f"{name} is no table but {content!r}")
+    return dict(content)
+
+
+def _columns(content: Any, name: str) -> tuple[Column, ...]:
+    if not isinstance(content, list):
+        raise ValueError(f"{name} is no list but {content!r}")
+    return tuple(_of(Column, _table(column, name), name) for column in content)
+
+
+def _numbers(name: Any) -> str:
+    """The name of a type of real numbers."""
+    if np.dtype(convert(name, str, "event_dtype")).kind not in "biuf":
+        raise ValueError(f"event_dtype is no type of real numbers but {name!r}")
+    return str(name)
+
+
+def _member(number: Any, recipe: Recipe) -> int | None:
+    member: int | None = convert(number, int | None, "member")
+    if member is not None and not 0 <= member < recipe.seeds:
+        raise ValueError(f"member is {member}, of {recipe.seeds} fits")
+    return member
 
 
 def read_toml(path: Path) -> dict[str, Any]:
     """The content of a TOML file."""
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise RunError(f"There is no file {path}.") from None
-    except OSError as error:
-        raise RunError(f"{path} cannot be read: {error.strerror}.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        return tomllib.loads(read_bytes(path).decode("utf-8"))
+    # Tables in tables without end are too much for the parser.
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise RunError(f"{path} is not a TOML file: {error}.") from error
 
 

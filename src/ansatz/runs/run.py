@@ -144,8 +144,8 @@ class Run(Fitted):
         dataset = dataset.take(chosen)
         rows = rows_of(dataset, self.record.condition_columns)
         key, key_model = jax.random.split(stream(seed, Stream.USE))
-        some = None if rows is None else jnp.asarray(rows, self._dtype)
-        batch = batch_of(self.pipeline, key, some, jnp.asarray(dataset.events, self._dtype))
+        some = None if rows is None else self._numbers(rows)
+        batch = batch_of(self.pipeline, key, some, self._numbers(dataset.events[:], dataset.name))
         return self.record.recipe.diagnose(self.model, batch, key_model, refine=refine)
 
     def course(self, name: str) -> tuple[np.ndarray, np.ndarray]:

@@ -57,11 +57,14 @@ def carry_out(
     with _reopened(folder, record) if resume else _opened(folder, force):
         record = {**record, "versions": current_versions()}
         write_atomic(folder / RECORD, tomli_w.dumps(record).encode())
-        findings = study.run(
-            Context(
-                folder=folder, quick=quick, seed=seed, minutes=minutes, quiet=quiet, watch=watch
-            )
+        context = Context(
+            folder=folder, quick=quick, seed=seed, minutes=minutes, quiet=quiet, watch=watch
         )
+        try:
+            findings = study.run(context)
+        except OSError as error:
+            # A study writes data of its own.
+            raise unwritable(folder, error) from error
         renderings = tuple(render(figure) for figure in findings.figures)
         outcome = Outcome(
             study=study,

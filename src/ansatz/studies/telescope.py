@@ -166,8 +166,8 @@ def bars(found: dict[str, Telling]) -> tuple[Bars, ...]:
                 name=f"telescope-{name}",
                 title=title,
                 caption="Area under the ROC curve between gamma rays and hadrons, on images that "
-                "were not learnt. A classifier that learns from labels, boosted trees, comes to "
-                "0.936.",
+                "were not learnt. Boosted trees, which learn from labels, come to 0.934 on the "
+                "same halves.",
                 labels=tuple(found),
                 values=np.array([getattr(each, measured).value for each in found.values()]),
                 x_label="family",

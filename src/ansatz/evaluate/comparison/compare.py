@@ -22,7 +22,7 @@ from ansatz.evaluate.comparison.held import Held, Judging, hold_out, hold_out_of
 from ansatz.evaluate.comparison.measure import against, measure
 from ansatz.evaluate.comparison.verdict import PURPOSES, Purpose, Verdict, decide
 from ansatz.models import recipe_names
-from ansatz.protocol.errors import AnsatzError, OptionError, RunError
+from ansatz.protocol.errors import AnsatzError, OptionError, RunError, WriteError
 from ansatz.protocol.recipe import Recipe
 from ansatz.runs.files import unwritable, write_atomic
 from ansatz.runs.folder import RunFolder
@@ -156,6 +156,9 @@ class _Round:
         self._say(name, "learning")
         try:
             return enter(recipe, self.folder / RUNS / name, terms)
+        except WriteError:
+            # No family is to blame for a full disk: there is room again when one goes on.
+            raise
         except AnsatzError as error:
             self._refuse(name, recipe, str(error))
         except Exception as error:

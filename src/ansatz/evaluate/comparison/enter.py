@@ -1,6 +1,5 @@
 """From a recipe to a run at equal budget: the same split, and the same preprocessing if it can."""
 
-import json
 import warnings
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -16,6 +15,7 @@ from ansatz.protocol.recipe import Recipe, Spec
 from ansatz.runs import fit as fitting
 from ansatz.runs import prepare
 from ansatz.runs.folder import RunFolder
+from ansatz.runs.history import read_lines
 from ansatz.runs.load import load
 from ansatz.runs.progress import Watcher
 from ansatz.runs.record import NAME as RECORD
@@ -125,10 +125,11 @@ def clock(run: Run) -> tuple[float, float] | None:
 
     The first epoch compiles, and is counted as long as one of the others.
     """
-    if run.path is None or not (run.path / "timing.jsonl").exists():
+    if run.path is None:
         return None
-    lines = (run.path / "timing.jsonl").read_text(encoding="utf-8").splitlines()
-    seconds = np.array([json.loads(line)["seconds"] for line in lines])
+    rows = read_lines(run.path / "timing.jsonl")
+    known = [row["seconds"] for row in rows if isinstance(row.get("seconds"), int | float)]
+    seconds = np.array(known, float)
     if not len(seconds):
         return None
     each = float(np.median(seconds[1:] if len(seconds) > 1 else seconds))

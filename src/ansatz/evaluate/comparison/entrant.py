@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ansatz.data.contents import DAMAGE, reason
 from ansatz.protocol.errors import RunError
 from ansatz.runs.files import write_atomic
 
@@ -71,9 +72,9 @@ class Entrant:
             with np.load(folder / f"{name}.npz", allow_pickle=False) as file:
                 arrays = dict(file)
             return cls(**content, cells=cells, arrays=arrays)
-        except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        except (*DAMAGE, TypeError, AttributeError) as error:
             raise RunError(
-                f"{path} is damaged: {error}. Delete it, and it is made again."
+                f"{path} is damaged: {reason(error)}. Delete it, and it is made again."
             ) from None
 
     def to_dict(self) -> dict[str, Any]:

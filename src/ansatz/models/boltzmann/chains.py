@@ -26,6 +26,16 @@ _LEAST = {"gibbs": 1, "chains": 1, "rungs": 2, "sweeps": 1}
 Method = Literal["auto", "exact", "cd", "pcd", "tempered"]
 
 
+MOST_UNITS = 2**20
+"""Of a machine, whose units are listed one by one."""
+
+
+def check_units(name: str, count: int) -> None:
+    """Refuse more units than a machine may have."""
+    if count > MOST_UNITS:
+        raise OptionError(f"{name} must be at most {MOST_UNITS}; it is {count}.")
+
+
 @dataclass(frozen=True, kw_only=True)
 class ChainSettings(Settings):
     """How the free phase is found, and samples are drawn."""

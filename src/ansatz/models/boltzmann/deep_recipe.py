@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import PRNGKeyArray
 
+from ansatz.models.boltzmann.chains import check_units
 from ansatz.models.boltzmann.deep import DeepMachine
 from ansatz.models.boltzmann.figures import memory, recorded, weight_figures
 from ansatz.models.boltzmann.greedy import GreedyUpdate
@@ -38,6 +39,7 @@ class DeepRecipe(MachineRecipe):
         MachineRecipe.__post_init__(self)
         if not self.layers or min(self.layers) < 1:
             raise OptionError(f"layers must be whole numbers from 1 on, not {self.layers}.")
+        check_units("layers", max(self.layers))
         if self.epochs < len(self.layers):
             raise OptionError(
                 f"{len(self.layers)} layers need as many epochs at least; there are {self.epochs}."

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from ansatz.models.boltzmann.chains import check_units
 from ansatz.models.boltzmann.machine import BoltzmannMachine
 from ansatz.models.boltzmann.placement import Hide, place
 from ansatz.models.boltzmann.recipe import MachineRecipe
@@ -40,6 +41,7 @@ class BoltzmannRecipe(MachineRecipe):
         MachineRecipe.__post_init__(self)
         if self.hidden < 0:
             raise OptionError(f"hidden must not be negative; it is {self.hidden}.")
+        check_units("hidden", self.hidden)
         if self.graph and self.edges:
             raise OptionError("Give a graph or its edges, not both.")
 

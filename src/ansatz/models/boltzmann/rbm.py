@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from ansatz.models.boltzmann.chains import check_units
 from ansatz.models.boltzmann.objective import shown
 from ansatz.models.boltzmann.recipe import MachineRecipe
 from ansatz.models.boltzmann.restricted import RestrictedMachine
@@ -37,6 +38,7 @@ class RBMRecipe(MachineRecipe):
         MachineRecipe.__post_init__(self)
         if self.hidden < 1:
             raise OptionError(f"hidden must be at least 1; it is {self.hidden}.")
+        check_units("hidden", self.hidden)
 
     def resolve(self, spec: Spec) -> "MachineRecipe":
         visible = self.visible

@@ -53,6 +53,23 @@ class Known(eqx.Module):
         """What a lower bound on log p(x) has to subtract: infinity where nothing is known."""
         return jnp.where(self.error < 0, jnp.inf, jnp.maximum(self.low, self.high))
 
+    @property
+    def gap(self) -> float:
+        """The largest distance between both estimates, in nats."""
+        return float(jnp.max(jnp.abs(self.high - self.low)))
+
+    @property
+    def caveat(self) -> str:
+        """What has to be said beside a bound on log p(x)."""
+        if jnp.any(self.error < 0):
+            return "; log Z of the prior is not known before the fit is done"
+        if not jnp.any(self.error):
+            return "; log Z of the prior exact"
+        if len(self.low) > 1:
+            return "; the upper estimate of log Z of the prior, annealed"
+        low, high = float(self.low[0]), float(self.high[0])
+        return f"; log Z of the prior annealed, {low:.2f} to {high:.2f}, and the upper one taken"
+
 
 class GivenMachine(eqx.Module):
     """p(z | c) = exp(-F(z, c)) / Z(c), the condition clamped if the machine shows it."""

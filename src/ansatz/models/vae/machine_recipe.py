@@ -15,7 +15,7 @@ from jaxtyping import PRNGKeyArray
 
 from ansatz.distributions import BernoulliHead
 from ansatz.models.boltzmann import BoltzmannMachine
-from ansatz.models.boltzmann.chains import ChainSettings
+from ansatz.models.boltzmann.chains import ChainSettings, check_units
 from ansatz.models.boltzmann.objective import NegativeLogLikelihood
 from ansatz.models.vae.estimator import ESTIMATORS
 from ansatz.models.vae.hierarchy import HierarchicalEncoder
@@ -109,6 +109,8 @@ class MachinePriorRecipe(ChainSettings, VariationalRecipe):
         for name, least in (("annealing", 1), ("levels", 0), ("hidden_units", 0)):
             if (getattr(self, name) or 0) < least:
                 raise OptionError(f"{name} must not be {getattr(self, name)}.")
+        for name in ("latent", "hidden_units"):
+            check_units(name, getattr(self, name) or 0)
         if not 1 <= len(self.temperature) <= 2 or min(self.temperature) <= 0:
             raise OptionError(
                 "temperature takes one positive number, or two: where it begins and where it "
@@ -242,29 +244,16 @@ class MachinePriorRecipe(ChainSettings, VariationalRecipe):
         return eqx.tree_at(lambda m: m.prior, model, prior)
 
     def remarks(self, model: VAE, spec: Spec) -> tuple[str, ...]:
-        if not isinstance(model.prior, MachinePrior):
-            return ()
-        known = model.prior.known
-        gap = float(jnp.max(jnp.abs(known.high - known.low)))
-        if gap <= WIDE:
+        if not isinstance(model.prior, MachinePrior) or model.prior.known.gap <= WIDE:
             return ()
         return (
-            f"log Z of the prior is known to {gap:.2f} nats, and the bound on log p has the upper "
-            f"estimate: more --annealing than {self.annealing} steps narrows it.",
+            f"log Z of the prior is known to {model.prior.known.gap:.2f} nats, and the bound on "
+            f"log p has the upper estimate: more --annealing than {self.annealing} steps narrows "
+            "it.",
         )
 
     def caveat(self, model: VAE) -> str:
-        if not isinstance(model.prior, MachinePrior):
-            return ""
-        known = model.prior.known
-        if jnp.any(known.error < 0):
-            return "; log Z of the prior is not known before the fit is done"
-        if not jnp.any(known.error):
-            return "; log Z of the prior exact"
-        if len(known.low) > 1:
-            return "; the upper estimate of log Z of the prior, annealed"
-        low, high = float(known.low[0]), float(known.high[0])
-        return f"; log Z of the prior annealed, {low:.2f} to {high:.2f}, and the upper one taken"
+        return model.prior.known.caveat if isinstance(model.prior, MachinePrior) else ""
 
     def figures(self, model: VAE, subject: Subject) -> tuple[Figure, ...]:
         return figures(model, subject)
