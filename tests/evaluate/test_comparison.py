@@ -15,7 +15,7 @@ from ansatz.evaluate.comparison.verdict import decide
 from ansatz.models import recipe_class
 from ansatz.protocol.errors import DataError, OptionError
 from ansatz.protocol.recipe import Spec
-from ansatz.runs.prepare import Fit
+from ansatz.runs.ready import Fit
 
 
 @pytest.mark.parametrize(

@@ -91,8 +91,8 @@ def _case(title: str, name: str, make: Make, chance: random.Random, runs: dict[s
         f"{title} ({command})",
         tuple(map(str, words)),
         lambda folder: make(folder / name),
-        # An option that does not apply to these data may be what is wrong.
-        named=(name, "--", "particle", "energy"),
+        # Or it is taken for an option, or an option or a column does not suit it.
+        named=(name, "--", "-dash", "particle", "energy"),
         may=WRITES,
     )
 

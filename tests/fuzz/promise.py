@@ -42,6 +42,8 @@ class Case:
     """A message names one of these."""
     may: tuple[str, ...] = ()
     """What the command was asked to write, below the folder: that may change, if it succeeds."""
+    begun: tuple[str, ...] = ()
+    """Folders in which it begins to write, and which may be left empty."""
 
 
 @dataclass
@@ -82,18 +84,23 @@ def tried(case: Case, folder: Path, seconds: float = SECONDS) -> Tried:
             found.broken.append(f"standard output has {out[:80]!r}")
     if LIBRARIES.search(found.said):
         found.broken.append("it speaks to programmers")
-    may = case.may if found.code == 0 else ()
+    may = case.may if found.code == 0 else case.begun
     changed = sorted(
         name
         for name in {*before, *after}
         if before.get(name) != after.get(name)
-        and not any(Path(name).is_relative_to(place) for place in may)
+        and not any(_allowed(folder / name, folder / place, found.code) for place in may)
         # A folder made on the way to what was asked for.
         and not any(Path(place).is_relative_to(name) for place in may)
     )
     if changed:
         found.broken.append(f"it changed {', '.join(changed)}")
     return found
+
+
+def _allowed(path: Path, place: Path, code: int | None) -> bool:
+    """Whether a change is within what may change; of what failed only folders are left."""
+    return path.is_relative_to(place) and (code == 0 or path.is_dir())
 
 
 def _ended(words: tuple[str, ...], broken: list[str]) -> tuple[int | None, str, str]:

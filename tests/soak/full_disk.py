@@ -96,7 +96,7 @@ def laid(sound: Path, here: Path) -> None:
 @contextmanager
 def disk(place: Path, size: int) -> Iterator[None]:
     """A disk of so many bytes at a place."""
-    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", place], check=True)
+    mounted(place, "-t", "tmpfs", "-o", f"size={size}", "tmpfs")
     try:
         yield
     finally:
@@ -105,7 +105,12 @@ def disk(place: Path, size: int) -> Iterator[None]:
 
 def size(place: Path, bytes: int) -> None:
     """Make the disk so large."""
-    subprocess.run(["mount", "-o", f"remount,size={bytes}", place], check=True)
+    mounted(place, "-o", f"remount,size={bytes}")
+
+
+def mounted(place: Path, *how: str) -> None:
+    """A disk at a place, or the one that is there in another way."""
+    subprocess.run(["mount", *how, place], check=True)
 
 
 def used(place: Path) -> int:

@@ -192,15 +192,15 @@ def geometry(name: str | Path) -> Geometry:
     if str(name) in GEOMETRIES:
         return GEOMETRIES[str(name)]
     path = Path(name)
-    if not path.is_file():
+    try:
+        text = path.read_text(encoding="utf-8") if path.is_file() else None
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path} cannot be read as a binning file: {error}.") from None
+    if text is None:
         raise DataError(
             f"There is no geometry {str(name)!r} and no binning file of that name. "
             f"{nearest(str(name), GEOMETRIES)}"
         )
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path} cannot be read as a binning file: {error}.") from None
     return from_xml(text, path.stem, str(path))
 
 

@@ -96,7 +96,7 @@ class ShowerWriter:
                 f"{self.path}: showers of shape {showers.shape} for {len(energies)} energies and "
                 f"{self.geometry.voxels} voxels."
             )
-        with self._pending.said():
+        with self._pending.said(), self._stream.told():
             n = len(self._energies)
             self._energies.resize(n + len(energies), axis=0)
             self._energies[n:, 0] = energies
@@ -105,7 +105,6 @@ class ShowerWriter:
             for start in range(0, whole, self._piece):
                 self._pack(rows[start : start + self._piece])
             self._rest = rows[whole:].copy()
-            self._stream.check()
 
     def _pack(self, piece: np.ndarray) -> None:
         """Hands a piece to a thread, and writes the oldest when many are on their way."""
@@ -120,17 +119,17 @@ class ShowerWriter:
         self._pieces += 1
 
     def _finish(self) -> None:
-        n = len(self._energies)
-        if len(self._rest):
-            # The file has whole pieces only; what is beyond the last shower is not seen.
-            last = np.zeros((self._piece, self.geometry.voxels), self._rest.dtype)
-            last[: len(self._rest)] = self._rest
-            self._pack(last)
-        while self._packing:
-            self._write_oldest()
-        self._showers.resize(n, axis=0)
-        self._file.close()
-        self._stream.check()
+        with self._stream.told():
+            n = len(self._energies)
+            if len(self._rest):
+                # The file has whole pieces only; what is beyond the last shower is not seen.
+                last = np.zeros((self._piece, self.geometry.voxels), self._rest.dtype)
+                last[: len(self._rest)] = self._rest
+                self._pack(last)
+            while self._packing:
+                self._write_oldest()
+            self._showers.resize(n, axis=0)
+            self._file.close()
         os.fsync(self._stream.fileno())
         self._stream.close()
 

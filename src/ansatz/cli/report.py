@@ -8,7 +8,7 @@ import tyro
 
 from ansatz.cli.arguments import Common, RunPath, parse, say
 from ansatz.cli.output import print_json
-from ansatz.protocol.errors import DataError
+from ansatz.protocol.errors import DataError, RunError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +36,7 @@ def run(words: list[str]) -> int:
     if found.out is not None and found.out.exists() and not found.force:
         raise DataError(f"{found.out} exists; use --force to replace it or another --out.")
     if found.out is not None and found.out.exists() and not found.out.is_file():
-        raise DataError(f"{found.out} is no file, and will not be replaced: give another --out.")
+        raise RunError(f"Cannot write {found.out}: it is no file. Give another --out.")
     from ansatz.report import write_report
 
     report = write_report(found.run, found.data, out=found.out, seed=found.seed)

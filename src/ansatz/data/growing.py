@@ -77,8 +77,11 @@ class Npz(AbstractFile):
         self.plain.unlink()
 
     def abandon(self) -> None:
-        self.array.abandon()
-        self.plain.unlink(missing_ok=True)
+        try:
+            # What is still to be written may find no room.
+            self.array.abandon()
+        finally:
+            self.plain.unlink(missing_ok=True)
 
 
 class Csv(AbstractFile):
@@ -118,13 +121,13 @@ class Hdf5(AbstractFile):
 
     def append(self, batch: np.ndarray) -> None:
         n = len(self.dataset)
-        self.dataset.resize(n + len(batch), axis=0)
-        self.dataset[n:] = batch
-        self.stream.check()
+        with self.stream.told():
+            self.dataset.resize(n + len(batch), axis=0)
+            self.dataset[n:] = batch
 
     def finish(self) -> None:
-        self.file.close()
-        self.stream.check()
+        with self.stream.told():
+            self.file.close()
         os.fsync(self.stream.fileno())
         self.stream.close()
 

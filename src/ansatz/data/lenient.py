@@ -1,6 +1,8 @@
 """A file for HDF5 to write to, which survives a full disk."""
 
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 
@@ -29,6 +31,16 @@ class Lenient(io.FileIO):
         except OSError as error:
             self.error = self.error or error
             return self.tell() if size is None else size
+
+    @contextmanager
+    def told(self) -> Iterator[None]:
+        """Raises the error in place of what HDF5 makes of it, and after all if it makes nothing."""
+        try:
+            yield
+        except (OSError, RuntimeError):
+            self.check()
+            raise
+        self.check()
 
     def check(self) -> None:
         """Raises the error, if there was one."""

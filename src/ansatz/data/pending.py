@@ -3,10 +3,26 @@
 import errno
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ansatz.protocol.errors import DataError
+
+REASONS = {
+    errno.ENOSPC: "the disk is full",
+    errno.EDQUOT: "the disk quota is used up",
+    errno.EFBIG: "the file would be larger than the system allows",
+    errno.EACCES: "permission is denied",
+    errno.EROFS: "the disk is read-only",
+}
+
+
+def why(error: Exception) -> str:
+    """Why the system did not let a file be written, in words."""
+    number = getattr(error, "errno", None)
+    if number is None and "No space left" in str(error):
+        number = errno.ENOSPC
+    return REASONS.get(number or 0) or getattr(error, "strerror", None) or str(error)
 
 
 class Pending:
@@ -24,8 +40,9 @@ class Pending:
         self.temporary.replace(self.path)
 
     def clear(self) -> None:
-        """Leave no temporary file."""
-        self.temporary.unlink(missing_ok=True)
+        """Leave no temporary file, where the disk lets us."""
+        with suppress(OSError):
+            self.temporary.unlink(missing_ok=True)
 
     def _refuse_existing(self) -> None:
         if self.path.is_dir():
@@ -39,9 +56,7 @@ class Pending:
         try:
             yield
         except (OSError, RuntimeError) as error:
-            full = getattr(error, "errno", None) == errno.ENOSPC or "No space left" in str(error)
-            reason = "the disk is full" if full else getattr(error, "strerror", None) or str(error)
             raise DataError(
-                f"{self.path} could not be written: {reason}. Nothing is left under that name; "
+                f"{self.path} could not be written: {why(error)}. Nothing is left under that name; "
                 "make room or choose another --out."
             ) from None

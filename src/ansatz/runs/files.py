@@ -1,13 +1,13 @@
 """Files that appear under their name only when they are complete."""
 
-import errno
 import fcntl
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from ansatz.data.pending import why
 from ansatz.protocol.errors import RunError, WriteError
 
 
@@ -25,7 +25,9 @@ def write_atomic(path: Path, content: bytes) -> None:
         os.replace(temporary, path)
         _sync_folder(path.parent)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        # Where nothing can be written nothing can be taken away either.
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
         raise unwritable(path, error) from error
 
 
@@ -89,27 +91,17 @@ def new_folder(path: Path, check: Callable[[], None]) -> Iterator[Path]:
 
 def read_bytes(path: Path) -> bytes:
     """What is in a file, which must be one: reading from a pipe may never end."""
-    if not path.is_file():
-        raise RunError(
-            f"{path} is no file." if os.path.lexists(path) else f"There is no file {path}."
-        )
     try:
-        return path.read_bytes()
+        if path.is_file():
+            return path.read_bytes()
     except OSError as error:
         raise RunError(f"{path} cannot be read: {error.strerror}.") from error
+    raise RunError(f"{path} is no file." if os.path.lexists(path) else f"There is no file {path}.")
 
 
 def unwritable(path: Path, error: OSError) -> WriteError:
     """The sentence for a file that the system would not let us write."""
-    reasons = {
-        errno.ENOSPC: "the disk is full",
-        errno.EDQUOT: "the disk quota is used up",
-        errno.EFBIG: "the file would be larger than the system allows",
-        errno.EACCES: "permission is denied",
-        errno.EROFS: "the disk is read-only",
-    }
-    reason = reasons.get(error.errno or 0, error.strerror or str(error))
-    return WriteError(f"Cannot write {path}: {reason}. What was saved before is as it was.")
+    return WriteError(f"Cannot write {path}: {why(error)}. What was saved before is as it was.")
 
 
 def _sync_folder(folder: Path) -> None:

@@ -18,12 +18,15 @@ from ansatz.protocol.errors import NonFiniteError
 from ansatz.protocol.keys import Stream, stream
 from ansatz.protocol.recipe import Recipe
 from ansatz.protocol.source import AbstractSource, Batch
-from ansatz.runs import prepare
 from ansatz.runs.ensemble import Ensemble
 from ansatz.runs.folder import RunFolder, check_free, create
+from ansatz.runs.further import further
 from ansatz.runs.interrupt import Interrupt
 from ansatz.runs.pipeline import Pipeline
+from ansatz.runs.precision import precision
+from ansatz.runs.prepare import prepare
 from ansatz.runs.progress import Watcher
+from ansatz.runs.ready import Fit
 from ansatz.runs.record import Record, current_versions
 from ansatz.runs.run import Run
 from ansatz.training import ChunkEnd, Row, TrainingState
@@ -53,8 +56,8 @@ def fit(
     first = is_first_process()
     if out is not None and first:
         check_free(out, force)
-    with prepare.precision(recipe.dtype):
-        fitting = prepare.first(recipe, data, options, nets or {}, start)
+    with precision(recipe.dtype):
+        fitting = prepare(recipe, data, options, nets or {}, start)
         folder = None
         if out is not None and first:
             saved = [fitting.saved(member) for member in fitting.members(fitting.state)]
@@ -80,8 +83,8 @@ def resume(
     first = is_first_process()
     folder = RunFolder(path)
     recipe = Record.load(path).recipe
-    with folder.alone() if first else nullcontext(), prepare.precision(recipe.dtype):
-        fitting = prepare.further(folder, epochs, data, nets or {})
+    with folder.alone() if first else nullcontext(), precision(recipe.dtype):
+        fitting = further(folder, epochs, data, nets or {})
         # Nobody may still be reading the checkpoints when the first process writes new ones.
         wait_for_all("checkpoints are read")
         if not first:
@@ -105,7 +108,7 @@ class _Book:
     of the time: at most a twentieth.
     """
 
-    def __init__(self, fitting: prepare.Fit, folder: RunFolder | None) -> None:
+    def __init__(self, fitting: Fit, folder: RunFolder | None) -> None:
         self.fitting = fitting
         self.folders = [] if folder is None else folder.members(fitting.record)
         empty: list[list[Row]] = [[] for _ in range(fitting.record.members)]
@@ -158,9 +161,7 @@ class _Book:
         return runs
 
 
-def _train(
-    fitting: prepare.Fit, folder: RunFolder | None, watcher: Watcher | None
-) -> Run | Ensemble:
+def _train(fitting: Fit, folder: RunFolder | None, watcher: Watcher | None) -> Run | Ensemble:
     """Run the engine to its end, or until asked to stop, and write what it yields."""
     book, state = _Book(fitting, folder), fitting.state
     chunk: ChunkEnd | None = None
@@ -199,7 +200,7 @@ def _train(
     return Ensemble(tuple(runs), None if folder is None else folder.path)
 
 
-def _concluded(fitting: prepare.Fit, pipeline: Pipeline, member: int) -> Pipeline:
+def _concluded(fitting: Fit, pipeline: Pipeline, member: int) -> Pipeline:
     """The pipeline with a model that has all that can only be found at the end."""
     recipe = fitting.record.recipe
     key, key_held = (

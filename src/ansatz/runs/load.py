@@ -8,9 +8,10 @@ from ansatz.protocol.errors import RunError
 from ansatz.runs.arrays import fill
 from ansatz.runs.ensemble import Ensemble
 from ansatz.runs.folder import RunFolder
-from ansatz.runs.prepare import empty_pipeline, precision
+from ansatz.runs.precision import precision
 from ansatz.runs.record import Record
 from ansatz.runs.run import Run
+from ansatz.runs.structure import empty_pipeline
 
 
 def load(path: str | Path, **nets: eqx.Module) -> Run:

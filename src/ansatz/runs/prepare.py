@@ -1,9 +1,6 @@
-"""From a recipe and data to all that a fit needs: record, pipeline, engine."""
+"""From a recipe and data to a fit that can take its first step."""
 
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ansatz.data.batches import Batches
-from ansatz.data.conditions import ConditionEncoder, fit_conditions
-from ansatz.data.dataset import Dataset
+from ansatz.data.conditions import fit_conditions
 from ansatz.data.fingerprint import fingerprint
 from ansatz.data.finite import check_learnable, check_size
 from ansatz.data.options import DataOptions
@@ -22,61 +17,23 @@ from ansatz.data.preprocessing import fit_preprocessing
 from ansatz.data.read import read
 from ansatz.data.split import split
 from ansatz.data.statistics import survey
-from ansatz.data.stored import SHARE
-from ansatz.data.streamed import source_of
-from ansatz.protocol.errors import OptionError, RunError, nearest
+from ansatz.protocol.errors import OptionError, RunError
 from ansatz.protocol.keys import Keys, Stream, streams
 from ansatz.protocol.recipe import Recipe, Spec
 from ansatz.protocol.source import AbstractSource
 from ansatz.runs.arrays import fill
-from ansatz.runs.checkpoints import last_good
 from ansatz.runs.folder import RunFolder, part
 from ansatz.runs.pipeline import Pipeline
+from ansatz.runs.ready import Fit, batches_of, engine_of
 from ansatz.runs.record import Record
-from ansatz.training import Engine, Standing, TrainingState, stack
-from ansatz.training.devices import count_devices, here, mesh_of
+from ansatz.runs.structure import check_nets
+from ansatz.training import stack
+from ansatz.training.devices import count_devices
 
 FIRST_BATCH = 4096
 
 
-class Saved(eqx.Module):
-    """The arrays of a checkpoint: the pipeline with the best model so far, and the state."""
-
-    pipeline: Pipeline
-    update: Any
-    source: Any
-
-
-@dataclass(frozen=True, eq=False)
-class Fit:
-    """A fit that is ready to run, from its first step or from a checkpoint.
-
-    The model of an ensemble's pipeline, and its state, have an axis of members.
-    """
-
-    record: Record
-    pipeline: Pipeline
-    engine: Engine
-    state: TrainingState
-
-    def members(self, state: TrainingState) -> list[TrainingState]:
-        """The state of each member alone, on this process's own device."""
-        trees = here((state.update, state.source, state.best), self.engine.mesh)
-        own = replace(state, update=trees[0], source=trees[1], best=trees[2])
-        return own.members()
-
-    def result(self, member: TrainingState) -> Pipeline:
-        """The pipeline with the model that training has found so far."""
-        return eqx.tree_at(lambda p: p.model, self.pipeline, self.engine.result(member))
-
-    def saved(self, member: TrainingState) -> tuple[Saved, dict[str, Any]]:
-        """What a checkpoint holds: arrays and plain values."""
-        (standing,) = member.standings
-        values = {"step": member.step, **asdict(standing)}
-        return Saved(self.result(member), member.update, member.source), values
-
-
-def first(
+def prepare(
     recipe: Recipe,
     data: Any,
     options: DataOptions,
@@ -147,7 +104,7 @@ def first(
         own_nets=tuple(nets),
     )
     pipeline = Pipeline(None, preprocessing, encoder)
-    opening = _batches(record, pipeline, dataset, train[:FIRST_BATCH], FIRST_BATCH)
+    opening = batches_of(record, pipeline, dataset, train[:FIRST_BATCH], FIRST_BATCH)
 
     @eqx.filter_jit
     def initial(opening: AbstractSource, loaded: Any, keys: tuple[Keys, ...]) -> Any:
@@ -166,7 +123,7 @@ def first(
     if start is not None:
         model = _weights_of(start, model, recipe.seeds)
     pipeline = Pipeline(model, preprocessing, encoder)
-    engine = _engine(record, pipeline, dataset)
+    engine = engine_of(record, pipeline, dataset)
     return Fit(record, pipeline, engine, engine.initial(model))
 
 
@@ -195,156 +152,3 @@ def _weights_of(start: Path, model: Any, members: int) -> Any:
             f"{error} A fit begins from a run of the same recipe and shapes; "
             f"{start} is a {record.recipe.name} of events of shape {record.spec.shape}."
         ) from error
-
-
-def further(folder: RunFolder, epochs: int | None, data: Any, nets: dict[str, eqx.Module]) -> Fit:
-    """A fit that goes on from the last good checkpoint of `folder`."""
-    record = Record.load(folder.path)
-    if epochs is not None:
-        record = replace(record, recipe=record.recipe.with_settings({"epochs": epochs}))
-    dataset = read(record.where(data), record.options, settled=True)
-    if fingerprint(dataset) != record.fingerprint:
-        raise RunError(
-            f"{dataset.name} has changed since {folder.path} was fitted to it. Put it back as it "
-            "was, or start another fit from this run's weights with --from."
-        )
-    found = last_good([one.checkpoints for one in folder.members(record)])
-    step = found[0][2]["step"]
-    done = step // record.spec.steps_per_epoch
-    if epochs is not None and epochs < done:
-        raise OptionError(
-            f"{folder.path} has done {done} epochs already: give --epochs {done} or more, for it "
-            "counts all of them."
-        )
-    record = replace(record, recipe=replace(record.recipe, devices=_devices_left(record)))
-    empty = empty_pipeline(record, nets)
-    pipelines = [fill(empty, part(arrays, "pipeline"), str(path)) for path, arrays, _ in found]
-    engine = _engine(record, pipelines[0], dataset)
-    alone = replace(engine, members=1)
-    states = []
-    for pipeline, (path, arrays, values) in zip(pipelines, found, strict=True):
-        state = alone.initial(pipeline.model)
-        update = fill(state.update, part(arrays, "update"), str(path))
-        memory = fill(state.source, part(arrays, "source"), str(path))
-        standing = Standing(**{name: value for name, value in values.items() if name != "step"})
-        states.append(
-            replace(state, update=update, source=memory, standings=(standing,), step=step)
-        )
-    return Fit(record, pipelines[0], engine, TrainingState.of_members(states))
-
-
-def _devices_left(record: Record) -> int:
-    """The devices that the run was begun on, or as many as there are here."""
-    try:
-        return count_devices(record.recipe.devices)
-    except OptionError:
-        there = count_devices(0)
-        warnings.warn(
-            f"The run was begun on {record.recipe.devices} devices and goes on with {there}: "
-            "not to the same last bits.",
-            RuntimeWarning,
-            stacklevel=4,
-        )
-        return there
-
-
-def empty_pipeline(record: Record, nets: dict[str, eqx.Module]) -> Pipeline:
-    """A pipeline of the right structure, its numbers yet to be filled in."""
-    recipe, spec = record.recipe, record.spec
-    check_nets(recipe, nets)
-    missing = [name for name in record.own_nets if name not in nets]
-    if missing:
-        given = ", ".join(f"{name}=..." for name in missing)
-        raise RunError(
-            "The run was fitted with nets of your own, which are not saved with it: "
-            f"give them again as {given}."
-        )
-    columns = record.condition_columns
-    ones = jnp.ones(len(columns), recipe.dtype)
-    shapes = eqx.filter_eval_shape(recipe.build, spec, jax.random.key(0), **nets)
-    return Pipeline(
-        model=shapes,
-        preprocessing=fit_preprocessing(
-            recipe.preprocess,
-            spec.shape,
-            recipe.dtype,
-            None,
-            missing=spec.missing,
-            untouched=recipe.untouched(spec),
-        ),
-        encoder=ConditionEncoder(columns, ones, ones, recipe.log_conditions) if columns else None,
-    )
-
-
-def check_nets(recipe: Recipe, nets: dict[str, Any]) -> None:
-    """Refuse a net that the recipe has no place for."""
-    for name in nets:
-        if name not in recipe.nets:
-            raise OptionError(f"{recipe.kind} takes no net {name!r}. {nearest(name, recipe.nets)}")
-
-
-@contextmanager
-def precision(dtype: str) -> Iterator[None]:
-    """Compute in the precision of a recipe, whatever other runs in this process asked for.
-
-    Draws of random numbers depend on it, and so would the bits of a fit in single precision.
-    Double precision stays on afterwards, for the model is still to be used.
-    """
-    if dtype == "float64":
-        jax.config.update("jax_enable_x64", True)
-        yield
-    else:
-        with jax.enable_x64(False):
-            yield
-
-
-def _engine(record: Record, pipeline: Pipeline, dataset: Dataset) -> Engine:
-    recipe = record.recipe
-    train, validation, _ = split(dataset, recipe.validation, recipe.test, recipe.seed)
-    judges = validation[: _held(dataset)]
-    return Engine(
-        update=recipe.update(record.spec),
-        source=source_of(
-            dataset,
-            train,
-            pipeline.preprocessing,
-            pipeline.encoder,
-            batch=recipe.batch,
-            dtype=recipe.dtype,
-            seed=recipe.seed,
-            devices=recipe.devices,
-        ),
-        validation=_batches(record, pipeline, dataset, judges, recipe.batch)
-        if len(judges)
-        else None,
-        seed=record.noise,
-        epochs=recipe.epochs,
-        patience=recipe.patience,
-        members=record.members,
-        mesh=mesh_of(recipe.devices),
-    )
-
-
-def _held(dataset: Dataset) -> int | None:
-    """How many events of a streamed file may be held in memory to validate on; None for all.
-
-    The file is not read again for them at every epoch. They are a random sample either way.
-    """
-    events = dataset.events
-    return None if isinstance(events, np.ndarray) else events.buffer // SHARE // events.event_bytes
-
-
-def _batches(
-    record: Record, pipeline: Pipeline, dataset: Dataset, index: np.ndarray, batch: int
-) -> Batches:
-    """The events at `index`, held in memory, in their order."""
-    return Batches(
-        dataset,
-        index,
-        pipeline.preprocessing,
-        pipeline.encoder,
-        batch=batch,
-        dtype=record.recipe.dtype,
-        seed=None,
-        devices=record.recipe.devices,
-    )

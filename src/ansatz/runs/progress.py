@@ -8,7 +8,7 @@ import jax
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
-from ansatz.runs.prepare import Fit
+from ansatz.runs.ready import Fit
 from ansatz.training import ChunkEnd, Row
 
 SECONDS_BETWEEN_LINES = 10.0

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from ansatz.protocol.errors import OptionError
 from ansatz.protocol.recipe import Recipe
-from ansatz.runs.prepare import Fit
+from ansatz.runs.ready import Fit
 
 UNITS = {"s": 1.0, "min": 60.0, "h": 3600.0}
 SHARE = 0.1

@@ -250,14 +250,20 @@ def _opened(folder: Path, record: dict[str, Any], *, force: bool, resume: bool) 
         else:
             with RunFolder(folder.resolve()).alone():
                 shutil.rmtree(folder)
-    try:
-        for part in (folder, folder / RUNS, folder / ENTRANTS):
-            part.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise unwritable(folder, error) from error
+    # The record first: a folder that a full disk leaves is empty, or one to go on with.
+    _make(folder)
     with RunFolder(folder.resolve()).alone():
         write_atomic(folder / RECORD, tomli_w.dumps(plain).encode())
+        for part in (RUNS, ENTRANTS):
+            _make(folder / part)
         yield
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise unwritable(folder, error) from error
 
 
 def _check_same(folder: Path, record: dict[str, Any]) -> None:

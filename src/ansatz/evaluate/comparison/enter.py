@@ -13,11 +13,13 @@ from ansatz.evaluate.comparison.budget import ENDLESS, Budget
 from ansatz.protocol.errors import DataError, OptionError
 from ansatz.protocol.recipe import Recipe, Spec
 from ansatz.runs import fit as fitting
-from ansatz.runs import prepare
 from ansatz.runs.folder import RunFolder
 from ansatz.runs.history import read_lines
 from ansatz.runs.load import load
+from ansatz.runs.precision import precision
+from ansatz.runs.prepare import prepare
 from ansatz.runs.progress import Watcher
+from ansatz.runs.ready import Fit
 from ansatz.runs.record import NAME as RECORD
 from ansatz.runs.run import Run
 
@@ -100,7 +102,7 @@ def remarks(run: Run, preprocess: tuple[str, ...]) -> tuple[str, ...]:
 def _spent(recipe: Recipe, terms: Terms) -> Recipe:
     """The recipe as it enters, with the epochs that the budget pays for."""
     *others, last = terms.ways(recipe)
-    with prepare.precision(recipe.dtype), warnings.catch_warnings():
+    with precision(recipe.dtype), warnings.catch_warnings():
         # They come again when it is fitted.
         warnings.simplefilter("ignore", UserWarning)
         for steps in others:
@@ -114,10 +116,10 @@ def _spent(recipe: Recipe, terms: Terms) -> Recipe:
         return terms.budget.spend(wanted, fit)
 
 
-def _endless(recipe: Recipe, terms: Terms) -> prepare.Fit:
+def _endless(recipe: Recipe, terms: Terms) -> Fit:
     if not recipe.one_pass:
         recipe = replace(recipe, epochs=ENDLESS, patience=0)
-    return prepare.first(recipe, terms.data, terms.options, {}, None)
+    return prepare(recipe, terms.data, terms.options, {}, None)
 
 
 def clock(run: Run) -> tuple[float, float] | None:
