@@ -2,7 +2,7 @@
 
 import pytest
 
-from ansatz.cli.arguments import Common, Output, _signature
+from ansatz.cli.arguments import Common, Output, signature
 from ansatz.cli.calo_generate import Generate
 from ansatz.cli.compare import Judging, Place
 from ansatz.cli.evaluate import Evaluate
@@ -23,7 +23,7 @@ def test_every_option_is_there_and_explained(kind, monkeypatch):
     shown = explain(kind, "ansatz it")
     lines = shown.splitlines()
     assert max(map(len, lines[1:])) <= 80
-    options, positional = _signature(kind)
+    options, positional = signature(kind)
     asked = {found[1][0] for found in options.values() if found}
     written = {
         line.split("--")[1].split()[0]: i for i, line in enumerate(lines) if "  -" in line[:3]

@@ -4,6 +4,7 @@ import pytest
 
 from ansatz.cli.main import COMMANDS, run
 from ansatz.cli.output import print_table
+from ansatz.runs.progress import fitting
 
 ROWS = [("bound", "-1.5", "a bound that is looser than it might be"), ("rate", "3.7", "a price")]
 
@@ -24,6 +25,16 @@ def test_a_table_breaks_in_its_last_column_on_a_terminal_alone(columns, monkeypa
     assert [line.split()[0] for line in starts] == ["name", "bound", "rate"]
     assert " ".join(shown).split() == " ".join(piped).split()
     assert (len(shown) == 3) == (columns == 200)
+
+
+def test_a_narrow_line_of_progress_keeps_the_time_and_the_loss():
+    pieces = ["466 steps/s", "55,836 events/s", "30 s left", "loss 22.7", "validation_loss 22.8"]
+    whole = "  ".join(pieces)
+    assert fitting(pieces, len(whole)) == whole
+    assert fitting(pieces, len(whole) - 1) == "  ".join([pieces[0], *pieces[2:]])
+    assert fitting(pieces, 45) == "30 s left  loss 22.7  validation_loss 22.8"
+    assert fitting(pieces, 25) == "30 s left  loss 22.7"
+    assert fitting(pieces, 3) == "30 s left"
 
 
 def test_the_list_of_commands_fits_a_narrow_terminal(monkeypatch, capsys):

@@ -2,7 +2,6 @@
 
 import ast
 import inspect
-import shutil
 import textwrap
 import typing
 from collections.abc import Iterator
@@ -14,7 +13,8 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
-WIDEST = 100
+from ansatz.cli.width import columns, filled
+
 INDENT = 24
 
 KINDS = {int: "INT", float: "FLOAT", Path: "PATH", str: "TEXT"}
@@ -42,16 +42,11 @@ def explain(kind: Any, prog: str) -> str:
     parts = [part for part in parts if part.lines]
     width = columns()
     usage = " ".join(["usage:", prog, *(line.written for line in named), "[options]"])
-    blocks = [usage, filled(inspect.cleandoc(kind.__doc__ or ""), width)]
+    blocks = [usage, filled(inspect.cleandoc(kind.__doc__ or ""))]
     if named:
         blocks.append(_listed(tuple(named), width))
     blocks += [f"{part.heading}:\n{_listed(part.lines, width)}" for part in parts]
     return "\n\n".join(blocks)
-
-
-def columns() -> int:
-    """How wide lines of help may be."""
-    return min(shutil.get_terminal_size().columns, WIDEST)
 
 
 def _parts(kind: Any, heading: str, values: Any) -> tuple[list[Line], list[Part]]:
@@ -142,11 +137,6 @@ def documented(kind: type) -> dict[str, str]:
                 ):
                     found[name] = " ".join(text.split())
     return found
-
-
-def filled(text: str, width: int) -> str:
-    """Paragraphs, each in lines of the width."""
-    return "\n\n".join(textwrap.fill(block, width) for block in text.split("\n\n"))
 
 
 def _listed(lines: tuple[Line, ...], width: int) -> str:

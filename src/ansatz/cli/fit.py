@@ -7,8 +7,8 @@ from typing import Annotated, Any
 import tyro
 
 from ansatz.cli.arguments import Common, DataName, parse, say, wants_help
-from ansatz.cli.explain import columns, filled
 from ansatz.cli.output import print_json
+from ansatz.cli.width import filled
 from ansatz.data.options import DataOptions
 from ansatz.protocol.errors import AnsatzError, OptionError
 
@@ -66,7 +66,7 @@ def run(words: list[str]) -> int:
         return _resume(parse(Resume, words, "ansatz fit"))
     if wants_help(words) or words[0].startswith("-"):
         explained = EXPLAINED.format(recipes=", ".join(recipe_names()))
-        print(HELP.format(explained=filled(explained, columns())))
+        print(HELP.format(explained=filled(explained)))
         if not wants_help(words):
             raise OptionError(f"RECIPE and DATA come before {words[0]}.")
         return 0

@@ -7,6 +7,7 @@ import warnings
 from importlib import import_module
 from typing import TextIO
 
+from ansatz.cli.width import columns
 from ansatz.protocol.errors import AnsatzError, OptionError, nearest
 
 STARTED = time.monotonic()
@@ -99,8 +100,6 @@ def run(words: list[str]) -> int:
 
 def _listed() -> str:
     """The commands, each with what it does, in lines that a terminal does not break."""
-    from ansatz.cli.explain import columns
-
     indent = max(map(len, COMMANDS)) + 4
     return "\n".join(
         textwrap.fill(

@@ -27,8 +27,9 @@ def draw_bars(figure: Bars, width: float) -> Canvas:
         axes[1].plot(places, figure.line, color=COLOURS[1])
         axes[1].set_title(figure.line_label, size=SMALL + 0.5)
         axes[1].set_ylim(bottom=0)
+    across = len({ax.get_position().x0 for ax in axes})
     for ax in axes:
-        _label(ax, figure, width / len(axes))
+        _label(ax, figure, width / across)
     return sheet
 
 
@@ -36,13 +37,14 @@ def _label(ax: Axes, figure: Bars, room: float) -> None:
     """As many labels as fit; a few names are told aslant before one is left out."""
     count = len(figure.labels)
     longest = max(map(len, figure.labels), default=1) * LETTER + 5
-    step = max(1, int(np.ceil(longest * count / (room - 50))))
+    # A few bars are no wider than many, unless their names are.
+    most = (room - 50) / longest
+    margin = float(np.clip((most - count + 1) / 2, 0.7, 0.7 + max(0, 8 - count) / 2))
+    step = max(1, int(np.ceil((count - 1 + 2 * margin) / most)))
     if step > 1 and count <= NAMES and not all(map(str.isnumeric, figure.labels)):
         ax.set_xticks(range(count), figure.labels, rotation=35, ha="right", rotation_mode="anchor")
     else:
         ax.set_xticks(range(0, count, step), figure.labels[::step])
-    # A few bars are no wider than many.
-    margin = 0.7 + max(0, 8 - count) / 2
     ax.set_xlim(-margin, count - 1 + margin)
     ax.set_xlabel(figure.x_label)
     ax.yaxis.set_major_locator(MaxNLocator(5, steps=STEPS))

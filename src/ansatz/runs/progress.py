@@ -12,6 +12,8 @@ from ansatz.runs.ready import Fit
 from ansatz.training import ChunkEnd, Row
 
 SECONDS_BETWEEN_LINES = 10.0
+BAR, SHORT_BAR, NARROW = 24, 10, 100
+"""Characters of the bar, and of the one on a terminal that is narrower than the third."""
 
 
 class Watcher:
@@ -52,7 +54,7 @@ class Watcher:
         if self.console.is_terminal:
             self.bar = Progress(
                 TextColumn("epoch {task.fields[epoch]}/{task.fields[epochs]}"),
-                BarColumn(bar_width=24),
+                BarColumn(bar_width=self._bar_width()),
                 TextColumn("{task.fields[text]}"),
                 console=self.console,
                 transient=True,
@@ -78,11 +80,14 @@ class Watcher:
         now = chunk.steps / max(chunk.seconds, 1e-9)
         self.rate = now if self.chunks < 2 else 0.8 * self.rate + 0.2 * now
         self.chunks += 1
-        text = self._text(step, epochs * self.per_epoch)
+        pieces = self._pieces(step, epochs * self.per_epoch)
         if self.bar is not None and self.task is not None:
-            self.bar.update(self.task, completed=step, epoch=-(-step // self.per_epoch), text=text)
+            epoch = -(-step // self.per_epoch)
+            room = self.console.width - self._bar_width() - len(f"epoch {epoch}/{epochs}  ")
+            text = fitting(pieces, room)
+            self.bar.update(self.task, completed=step, epoch=epoch, text=text)
         elif chunk.rows and time.monotonic() - self.last_line > SECONDS_BETWEEN_LINES:
-            self.console.print(f"epoch {self.row['epoch']}/{epochs}  {text}")
+            self.console.print("  ".join([f"epoch {self.row['epoch']}/{epochs}", *pieces]))
             self.last_line = time.monotonic()
 
     def end(self, chunk: ChunkEnd | None, finished: bool) -> None:
@@ -94,7 +99,7 @@ class Watcher:
             self.console.print(f"Stopped at step {step:,} after {taken:.0f} s.")
             return
         why = chunk.stop if chunk is not None else self.fit.engine.over(self.fit.state)
-        metrics = self._metrics()
+        metrics = "  ".join(self._metrics())
         self.console.print(f"Done in {taken:.1f} s: {why}.{f' {metrics}' if metrics else ''}")
 
     def close(self) -> None:
@@ -103,20 +108,39 @@ class Watcher:
             self.bar.stop()
             self.bar = None
 
-    def _text(self, step: int, steps: int) -> str:
+    def _bar_width(self) -> int:
+        return BAR if self.console.width >= NARROW else SHORT_BAR
+
+    def _pieces(self, step: int, steps: int) -> list[str]:
         events = self.fit.record.spec.events / self.per_epoch
         left = (steps - step) / max(self.rate, 1e-9)
-        return (
-            f"{self.rate:,.0f} steps/s  {self.rate * events:,.0f} events/s  "
-            f"{_duration(left)} left  {self._metrics()}"
-        )
+        return [
+            f"{self.rate:,.0f} steps/s",
+            f"{self.rate * events:,.0f} events/s",
+            f"{_duration(left)} left",
+            *self._metrics(),
+        ]
 
-    def _metrics(self) -> str:
+    def _metrics(self) -> list[str]:
         shown = [f"{name} {self.row[name]:.4g}" for name in _main(self.row)]
         score = self.fit.engine.score
         if score is not None and "best_epoch" in self.row:
             shown.append(f"best at epoch {self.row['best_epoch']:g}")
-        return "  ".join(shown)
+        return shown
+
+
+def fitting(pieces: list[str], room: int) -> str:
+    """Speed, time left and metrics in so many characters.
+
+    Events a second go first, then steps, then metrics from the last on.
+    """
+    kept = list(pieces)
+    for first in (1, 0):
+        if len("  ".join(kept)) > room:
+            del kept[first]
+    while len(kept) > 1 and len("  ".join(kept)) > room:
+        kept.pop()
+    return "  ".join(kept)
 
 
 def _mean(rows: tuple[Row | None, ...]) -> Row:

@@ -124,8 +124,12 @@ class Claim:
     @property
     def result(self) -> str:
         """What was measured, with its error if it has one."""
+        error = self.measured.error
         value = self.write(self.measured.value)
-        return f"{value} ± {self.measured.error:.1g}" if self.measured.error else value
+        if self.tolerance == 0 and 0 < error < math.inf:
+            # The tolerance asks for no digits, and behind the error's second there is only chance.
+            value = f"{self.measured.value:z.{max(0, 1 - math.floor(math.log10(error)))}f}"
+        return f"{value} ± {error:.1g}" if error else value
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, as for JSON; what is not finite is None."""

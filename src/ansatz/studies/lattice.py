@@ -47,11 +47,6 @@ def annealed(
     return anneal(field, Normal(zeros, zeros + WIDTH), chains=chains, steps=steps, seed=seed)
 
 
-def free_log_z(squared_mass: float, space: tuple[int, ...]) -> float:
-    """log Z at λ = 0 and T = 1: −½ Σ_k log((M² + Σ_μ 4 sin²(k_μ / 2)) / π)."""
-    return -0.5 * float(np.sum(np.log((squared_mass + laplacian(space)) / np.pi)))
-
-
 def laplacian(space: tuple[int, ...]) -> Float[np.ndarray, "*space"]:
     """The eigenvalues Σ_μ 4 sin²(k_μ / 2) of minus the lattice's second differences."""
     grids = np.meshgrid(*(np.arange(n) / n for n in space), indexing="ij")

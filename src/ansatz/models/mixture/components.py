@@ -8,8 +8,6 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
 Vector = Float[Array, " d"]
-Observed = Bool[Array, " d"] | None
-"""Which numbers of an event were observed; None if all were."""
 
 
 class Moments(eqx.Module):
