@@ -274,7 +274,7 @@ def test_no_room(tmp_path):
     energies, showers = made(D1, 5000)
     resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, limits[1]))
     try:
-        with pytest.raises(DataError, match=r"x\.h5 could not be written: File too large"):
+        with pytest.raises(DataError, match=r"x\.h5 could not be written: the file would be"):
             write(tmp_path / "x.h5", D1, energies, showers)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)

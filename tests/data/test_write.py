@@ -123,7 +123,7 @@ def test_no_room(tmp_path, suffix):
     values = RANDOM.normal(size=(20_000, 10))
     resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, limits[1]))
     try:
-        with pytest.raises(DataError, match=f"x{suffix} could not be written: File too large"):
+        with pytest.raises(DataError, match=f"x{suffix} could not be written: the file"):
             write(path, values, batch=1000)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)

@@ -201,7 +201,7 @@ def test_without_the_data_the_report_says_so(of_array, run, toy_runs, tmp_path):
         assert "table.csv has changed since the run was fitted to it" in sentence
         table.unlink()
         (sentence,) = write_report(run).missing
-        assert "There is no file" in sentence
+        assert f"The run was fitted to {table}, which is not there." in sentence
     finally:
         table.write_text(content)
 
