@@ -10,13 +10,15 @@ WORKERS ?= 2
 TEST_ENV := JAX_DISABLE_MOST_OPTIMIZATIONS=1 JAX_COMPILATION_CACHE_DIR=$(CURDIR)/.cache/jax JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS=0 \
 	JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES=-1
 
-.PHONY: demo test test-fast kill-test studies bench docs lint format install lock clean help
+.PHONY: demo test test-fast kill-test fuzz disk-test studies bench docs lint format install lock clean help
 
 help:
 	@echo "make demo       simulate showers, fit a generator to them, generate, judge: some minutes"
 	@echo "make test       install, lint, check types, run all tests"
 	@echo "make test-fast  the tests without the slow ones"
-	@echo "make kill-test  kill twenty fits at random moments; each must resume to the same bits"
+	@echo "make kill-test  kill fits and other commands at random moments: nothing may be lost"
+	@echo "make fuzz       bad input by the thousand, in files, runs and words: TRIALS=3000 SEED=1"
+	@echo "make disk-test  every command on full and read-only disks; as root, on Linux"
 	@echo "make studies    carry out every study, quick: published results must come out again"
 	@echo "make bench      measure speed beside peers; BENCH=streaming ROUNDS=1 for less"
 	@echo "make docs       build the documentation in build/site"
@@ -37,6 +39,14 @@ test-fast: $(READY)
 
 kill-test: $(READY)
 	@$(BIN)/python tests/soak/kill.py
+	@$(BIN)/python tests/soak/kill_commands.py
+
+fuzz: $(READY)
+	@$(BIN)/python tests/soak/fuzz.py --trials $(or $(TRIALS),3000) --seed $(or $(SEED),1)
+
+disk-test: $(READY)
+	@$(BIN)/python tests/soak/read_only.py
+	@$(BIN)/python tests/soak/full_disk.py
 
 studies: $(READY)
 	@names=$$($(BIN)/python -c "import ansatz.studies as s; print(*s.study_names())") || exit; \

@@ -201,3 +201,26 @@ def test_a_fit_shows_showers_held_out_decoded_and_generated(run, showers):
     assert profile.curves[0].y[1] == pytest.approx(100 * layer.mean(), rel=1e-5)
     assert "log Z is exact." in found["energies"].caption
     assert not {figure.name for figure in run.figures_without_data()} & names
+
+
+@pytest.mark.parametrize("name", ["asked.json", "state.npz", "block-000000.npy"])
+@pytest.mark.parametrize("content", [b"", b"[1", b"PK\3\4 half of an archive"])
+def test_showers_that_were_damaged_are_not_gone_on_with(tmp_path, name, content):
+    unfinished = Unfinished.of(tmp_path / "showers.h5")
+    unfinished.begin({"seed": 4})
+    unfinished.keep(0, np.zeros((3, 2), np.float32), None)
+    assert unfinished.begin({"seed": 4}) == 1
+    assert len(list(unfinished.blocks(1, 2))) == 1
+    (unfinished.path / name).write_bytes(content)
+    with pytest.raises(DataError, match=rf"{name} is damaged: remove the folder"):
+        list(unfinished.blocks(unfinished.begin({"seed": 4}), 2))
+
+
+def test_showers_are_generated_by_one_process_at_a_time(tmp_path):
+    unfinished = Unfinished.of(tmp_path / "showers.h5")
+    with (
+        unfinished.alone(),
+        pytest.raises(RunError, match="being written by another process"),
+        unfinished.alone(),
+    ):
+        raise AssertionError

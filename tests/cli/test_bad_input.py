@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import os
 import re
 import subprocess
 import sys
@@ -10,7 +11,7 @@ import h5py
 import numpy as np
 import pytest
 
-from ansatz.cli.main import run
+from ansatz.cli.main import main, run
 from ansatz.protocol.errors import AnsatzError
 
 
@@ -56,6 +57,10 @@ def broken(workshop):
     (workshop / "misspelt.toml").write_text('recipe = "vae"\n[settings]\nlatnet = 2\n')
     (workshop / "binary.toml").write_bytes(b"\xff\xfe\0")
     (workshop / "taken.npy").write_bytes(b"precious")
+    np.save(workshop / "huge.npy", np.full((9, 3), 1e308))
+    np.save(workshop / "no-conditions.npy", np.empty((0, 2)))
+    np.save(workshop / "no-numbers.npy", np.empty((9, 2, 0)))
+    os.mkfifo(workshop / "pipe.csv")
     (workshop / "angles.csv").write_text("angle\n1\n2\n")
     return workshop
 
@@ -111,6 +116,8 @@ CASES = {
     "wrong type in a group": (f"{FIT} --group encoder.rate=fast", ["'rate'", "'fast'"]),
     # Settings.
     "latent of zero": (f"{FIT} --latent 0", ["latent must be at least 1", "0"]),
+    "latent beyond 32 bits": (f"{FIT} --latent 9999999999", ["latent must be below 2147483648"]),
+    "name of no file": (f"fit pca digits --out {'x' * 300}", ["No file can be called", "too long"]),
     "no epochs": (f"{FIT} --epochs 0", ["epochs must be at least 1"]),
     "negative rate": (f"{FIT} --rate -1", ["rate must be positive", "-1"]),
     "fractions": (f"{FIT} --validation 0.6 --test 0.5", ["validation and test", "1.1"]),
@@ -152,6 +159,10 @@ CASES = {
     "NaN": ("fit vae nan.npy --out new", ["nan.npy", "2 of 100", "index 31"]),
     "infinity": ("fit vae infinite.npy --out new", ["infinite.npy", "2 of 100", "index 31"]),
     "NaN to score": ("score plain nan.npy --out new.npy", ["nan.npy", "index 31"]),
+    "numbers beyond the precision": ("fit pca huge.npy --out new", ["1e+308", "float32"]),
+    "numbers beyond that of a run": ("score plain huge.npy --out new.npy", ["huge.npy", "1e+308"]),
+    "events without numbers": ("fit vae no-numbers.npy --out new", ["no-numbers.npy", "(2, 0)"]),
+    "pipe": ("fit vae pipe.csv --out new", ["pipe.csv is a pipe or a device"]),
     "text among events": ("fit vae table.csv --out new", ["'particle'", "--conditions", "--drop"]),
     "unknown column": (
         "fit vae table.csv --conditions partcle --out new",
@@ -195,6 +206,10 @@ CASES = {
     "condition and a file of them": (
         "sample conditional --condition angle=1 --condition-file angles.csv",
         ["--condition or --condition-file"],
+    ),
+    "file without conditions": (
+        "sample conditional --condition-file no-conditions.npy",
+        ["no-conditions.npy holds no conditions"],
     ),
     # Runs.
     "missing run": ("sample plian", ["no run plian"]),
@@ -263,3 +278,33 @@ def test_the_program_prints_it_and_ends_with_2(tmp_path, words, code, err):
     assert done.stderr.startswith(err)
     assert done.stderr.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (MemoryError("Unable to allocate 9 TiB"), "There is not enough memory: ask"),
+        (
+            RuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 9 bytes.\nmore"),
+            "There is not enough memory (Out of memory allocating 9 bytes): ask",
+        ),
+    ],
+)
+def test_too_little_memory_is_a_sentence(monkeypatch, capsys, error, words):
+    """As NumPy says it, and as JAX does of the memory of a device."""
+    monkeypatch.setattr(sys, "argv", ["ansatz"])
+    monkeypatch.setattr("ansatz.cli.main.run", lambda _: (_ for _ in ()).throw(error))
+    with pytest.raises(SystemExit) as ended:
+        main()
+    said = capsys.readouterr().err
+    assert ended.value.code == 2
+    assert words in said
+    assert said.count("\n") == 1
+
+
+def test_another_error_of_the_runtime_is_a_bug(monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["ansatz"])
+    error = RuntimeError("INTERNAL: something else")
+    monkeypatch.setattr("ansatz.cli.main.run", lambda _: (_ for _ in ()).throw(error))
+    with pytest.raises(RuntimeError, match="something else"):
+        main()

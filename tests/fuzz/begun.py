@@ -22,16 +22,13 @@ from ansatz.studies import carry_out
 @contextlib.contextmanager
 def only_begun() -> Iterator[None]:
     """A new fit ends when its model can be built in shapes, a resumed one when it is read."""
-    batches = prepare._batches
 
-    def first_batch(record: Any, pipeline: Any, *rest: Any) -> Any:
-        if pipeline.model is not None:
-            return batches(record, pipeline, *rest)
+    def first_batch(record: Any, *_: Any) -> None:
         eqx.filter_eval_shape(record.recipe.build, record.spec, jax.random.key(0))
         raise Accepted
 
     with contextlib.ExitStack() as stack:
-        stack.enter_context(mock.patch.object(prepare, "_batches", first_batch))
+        stack.enter_context(mock.patch.object(prepare, "batches_of", first_batch))
         stack.enter_context(mock.patch.object(fitting, "_train", _accept))
         yield
 

@@ -164,3 +164,14 @@ def test_an_early_stop_is_kept(tmp_path, array):
     before = digest(tmp_path / "run")
     assert ansatz.resume(tmp_path / "run", quiet=True).finished
     assert digest(tmp_path / "run") == before
+
+
+@pytest.mark.parametrize("name", ["history.jsonl", "timing.jsonl"])
+def test_a_run_whose_rows_are_damaged_stays_as_it_is(plain, name):
+    """Refused before anything is changed: it was finished, and has its model."""
+    path = plain / name
+    path.write_text("half a row\n" + path.read_text())
+    before = digest(plain)
+    with pytest.raises(RunError, match=rf"{name}, line 1, is damaged"):
+        ansatz.resume(plain, epochs=9, quiet=True)
+    assert digest(plain) == before
