@@ -63,7 +63,10 @@ def resume(
     quiet: bool = False,
     **nets: Any,
 ) -> Run | Ensemble:
-    """Go on with a run that was stopped, or for more `epochs` with one that was not."""
+    """Go on with a run that was stopped, or for more `epochs` with one that was not.
+
+    Its `data` are named where they have moved since, or were an array in memory.
+    """
     return fitting.resume(
         Path(run), epochs=epochs, data=data, nets=nets, watcher=None if quiet else Watcher()
     )
