@@ -6,7 +6,7 @@ from typing import Any
 
 from ansatz.data.options import DataOptions
 from ansatz.models import recipe_class
-from ansatz.protocol.errors import OptionError
+from ansatz.protocol.errors import OptionError, nearest
 from ansatz.protocol.recipe import Recipe
 from ansatz.runs import fit as fitting
 from ansatz.runs.ensemble import Ensemble
@@ -39,6 +39,10 @@ def fit(
     # A prior is a word among the settings, or a model of one's own.
     nets = {n: v for n, v in settings.items() if n in recipe.nets and not isinstance(v, str)}
     own = {n: v for n, v in settings.items() if n not in columns and n not in nets}
+    known = [*recipe.nets, *(field.name for field in fields(recipe))]
+    for name in own:
+        if name not in known:
+            raise OptionError(f"{recipe.kind} has no setting {name!r}. {nearest(name, known)}")
     return fitting.fit(
         recipe.with_settings(own),
         data,
@@ -59,7 +63,10 @@ def resume(
     quiet: bool = False,
     **nets: Any,
 ) -> Run | Ensemble:
-    """Go on with a run that was stopped, or for more `epochs` with one that was not."""
+    """Go on with a run that was stopped, or for more `epochs` with one that was not.
+
+    Its `data` are named where they have moved since, or were an array in memory.
+    """
     return fitting.resume(
         Path(run), epochs=epochs, data=data, nets=nets, watcher=None if quiet else Watcher()
     )

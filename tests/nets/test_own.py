@@ -6,6 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import ansatz
 from ansatz.nets import OwnNet, check_output
 from ansatz.protocol.errors import OptionError
 
@@ -130,3 +131,8 @@ def test_nets_that_cannot_take_the_input_are_refused(mlp):
     words = r"cannot be called on an input of shape \(5,\) with a condition of 3 numbers: "
     with pytest.raises(OptionError, match=words):
         check_output("encoder", OwnNet(mlp), (5,), 3, 2, "float32")
+
+
+def test_a_net_whose_name_is_misspelt_is_named():
+    with pytest.raises(OptionError, match=r"no setting 'encodr'\. Did you mean 'encoder'\?"):
+        ansatz.fit("vae", np.zeros((9, 2)), encodr=eqx.nn.Identity())

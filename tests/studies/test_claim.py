@@ -174,6 +174,12 @@ def test_numbers_near_zero_are_written_in_powers_of_ten():
     assert claim(Measured(5.0), tolerance=0.5).result == "5.000"
 
 
+def test_an_error_says_how_many_digits_are_known_where_no_tolerance_does():
+    assert claim(Measured(-0.0464819, 0.0021), tolerance=0.0).result == "-0.0465 ± 0.002"
+    assert claim(Measured(8.85945, 0.13), tolerance=0.0).result == "8.86 ± 0.1"
+    assert claim(Measured(0.235878), tolerance=0.0).result == "0.235878"
+
+
 def test_a_claim_as_plain_values():
     plain = claim(Measured(0.5, 0.125, 7)).to_dict()
     reach = 0.125 * stats.t.ppf(stats.norm.cdf(3), 7)

@@ -31,10 +31,9 @@ HEAD = 4096
 def read(source: Any, options: DataOptions = DEFAULT, *, settled: bool = False) -> Dataset:
     """The dataset in `source`, all its numbers finite but for those that may be missing.
 
-    `settled` says that the options are those of a run, and nobody can choose others.
-
     `source` is the path of a file or of a folder, a name of the catalogue, an array of events,
-    a pair of arrays (events, conditions), or a dataset, which is returned as it is.
+    a pair of arrays (events, conditions), or a dataset, which is returned as it is. With `settled`
+    the options are those of a run, and no message offers a choice of others.
     """
     if isinstance(source, Dataset):
         return source
