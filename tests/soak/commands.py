@@ -125,3 +125,8 @@ def content(path: Path) -> dict[str, Any]:
         for file in files
         if not any(part.startswith(".") for part in file.relative_to(path.parent).parts)
     }
+
+
+def names(files: dict[str, Any]) -> set[str]:
+    """Which files there are, but for checkpoints: which steps have one the clock decides."""
+    return {name for name in files if "checkpoints" not in name}

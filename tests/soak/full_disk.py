@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from commands import COMMANDS, Command, content, prepare, run
+from commands import COMMANDS, Command, content, names, prepare, run
 from kill import COMMON
 
 PAGE = 4096
@@ -81,7 +81,7 @@ def lost(one: Command, sound: Path, here: Path, room: int, expected: dict[str, o
         done = run(one.again(here), here, sound)
         if done.returncode:
             return f"does not go on: {done.stderr.strip()}"
-        if content(here / one.makes).keys() != expected.keys():
+        if names(content(here / one.makes)) != names(expected):
             return "makes other files"
     return said[0]
 

@@ -15,7 +15,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from commands import COMMANDS, Command, command, content, environment, prepare, run
+from commands import COMMANDS, Command, command, content, environment, names, prepare, run
 
 
 def main() -> int:
@@ -92,9 +92,8 @@ def lost(one: Command, here: Path, sound: Path, expected: dict[str, object]) -> 
         found = content(here / one.makes)
     except Exception as error:
         return f"a file is not whole: {error}"
-    if found.keys() != expected.keys():
-        return f"other files: {sorted(found.keys() ^ expected.keys())}"
-    return ""
+    others = names(found) ^ names(expected)
+    return f"other files: {sorted(others)}" if others else ""
 
 
 if __name__ == "__main__":
