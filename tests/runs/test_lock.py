@@ -9,8 +9,8 @@ from tiny import Watch, content, start
 import ansatz
 from ansatz.protocol.errors import RunError
 from ansatz.report import write_report
-from ansatz.runs.files import new_folder
-from ansatz.runs.folder import RunFolder, check_free
+from ansatz.runs.files import alone, new_folder
+from ansatz.runs.folder import check_free
 
 
 def test_a_run_under_way_is_left_alone(tmp_path, array, plain_run, eager):
@@ -34,7 +34,7 @@ def test_a_run_under_way_is_left_alone(tmp_path, array, plain_run, eager):
 def test_the_lock_ends_with_the_fit(tmp_path, array, eager):
     out = tmp_path / "run"
     start(array, out)
-    with RunFolder(out).alone(), pytest.raises(RunError, match="another process"):
+    with alone(out), pytest.raises(RunError, match="another process"):
         ansatz.resume(out, data=array, quiet=True)
     assert ansatz.resume(out, data=array, quiet=True).finished
 
@@ -77,7 +77,7 @@ def test_a_run_that_was_about_to_be_replaced_is_found_again(tmp_path, plain):
 def test_two_reports_at_once(plain):
     (plain / "figures").mkdir()
     with (
-        RunFolder(plain / "figures").alone(),
+        alone(plain / "figures"),
         pytest.raises(RunError, match="figures is being written by another process"),
     ):
         write_report(plain)

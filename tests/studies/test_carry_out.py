@@ -11,7 +11,7 @@ import pytest
 import ansatz
 from ansatz import studies
 from ansatz.protocol.figures import Bars
-from ansatz.runs.folder import RunFolder
+from ansatz.runs.files import alone
 from ansatz.runs.progress import Watcher
 from ansatz.studies.carry_out import carry_out
 from ansatz.studies.claim import Claim, Measured
@@ -163,7 +163,7 @@ def test_what_exists_is_replaced_only_by_force_and_only_if_it_is_a_study(tmp_pat
     before = (out / "claims.json").read_bytes()
     with pytest.raises(ansatz.AnsatzError, match=r"exists.*--force"):
         carry_out("axes", out=out, seed=1, quiet=True)
-    with RunFolder(out).alone(), pytest.raises(ansatz.AnsatzError, match="another process"):
+    with alone(out), pytest.raises(ansatz.AnsatzError, match="another process"):
         carry_out("axes", out=out, seed=1, force=True, quiet=True)
     with monkeypatch.context() as patch:
         patch.chdir(out / "figures")

@@ -23,8 +23,7 @@ from ansatz.models.boltzmann.device import Device
 from ansatz.models.boltzmann.diagnostics import Mixing
 from ansatz.models.vae.machine_prior import MachinePrior
 from ansatz.protocol.errors import DataError
-from ansatz.runs.files import unwritable, write_atomic
-from ansatz.runs.folder import RunFolder
+from ansatz.runs.files import alone, make_folder, write_atomic
 from ansatz.runs.run import Run
 
 ASKED, STATE = "asked.json", "state.npz"
@@ -43,15 +42,9 @@ class Unfinished:
     @contextmanager
     def alone(self) -> Iterator[None]:
         """The folder, made if it is not there, and no other process that generates into it."""
-        self._make()
-        with RunFolder(self.path).alone():
+        make_folder(self.path)
+        with alone(self.path):
             yield
-
-    def _make(self) -> None:
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise unwritable(self.path, error) from error
 
     def begin(self, asked: dict[str, Any]) -> int:
         """The number of the block to go on with, 0 for a new folder.
@@ -59,7 +52,7 @@ class Unfinished:
         Refuses to go on with showers that were asked for in another way.
         """
         if not (self.path / ASKED).exists():
-            self._make()
+            make_folder(self.path)
             write_atomic(self.path / ASKED, json.dumps(asked).encode())
             return 0
         try:

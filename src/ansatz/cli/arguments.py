@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 import tyro
 
-from ansatz.cli.explain import explain
+from ansatz.cli.explain import annotated, explain, spellings
 from ansatz.protocol.errors import OptionError, nearest
 
 Arguments = TypeVar("Arguments")
@@ -166,11 +166,7 @@ def signature(kind: Any) -> tuple[dict[str, Any], list[str]]:
     positional: list[str] = []
     hints = typing.get_type_hints(kind, include_extras=True)
     for field in fields(kind):
-        hint = hints[field.name]
-        extras: tuple[Any, ...] = ()
-        if typing.get_origin(hint) is Annotated:
-            hint, *rest = typing.get_args(hint)
-            extras = tuple(rest)
+        hint, *extras = annotated(hints[field.name])
         if is_dataclass(hint):
             more, names = signature(hint)
             options |= more
@@ -182,12 +178,8 @@ def signature(kind: Any) -> tuple[dict[str, Any], list[str]]:
         if typing.get_origin(hint) is dict:
             # A command line has no dictionaries; a command has an option of its own for each.
             continue
-        name, aliases = field.name.replace("_", "-"), []
-        for extra in extras:
-            name = getattr(extra, "name", None) or name
-            aliases += list(getattr(extra, "aliases", None) or ())
         if typing.get_origin(hint) in (typing.Union, types.UnionType):
             hint = next(a for a in typing.get_args(hint) if a is not type(None))
-        same = [f"--{name}", *aliases]
+        same = spellings(field.name, extras)
         options |= dict.fromkeys(same, (hint, same))
     return options, positional

@@ -28,6 +28,8 @@ features, learn to generate them, do so, judge generated ones by those of a refe
 showers without a model that a generator has to beat.
 """
 
+PARTS = ("simulate", "info", "features", "fit", "generate", "evaluate", "baseline")
+
 TOGETHER = 256
 """Showers in memory at a time."""
 
@@ -94,8 +96,7 @@ def run(words: list[str]) -> int:
         return calo_evaluate.evaluate(rest)
     if name == "baseline":
         return calo_baseline.baseline(rest)
-    known = ["simulate", "info", "features", "fit", "generate", "evaluate", "baseline"]
-    raise OptionError(f"There is no command 'calo {name}'. {nearest(name, known)}")
+    raise OptionError(f"There is no command 'calo {name}'. {nearest(name, PARTS)}")
 
 
 def _simulate(found: Simulate) -> int:

@@ -15,6 +15,8 @@ HELP = """usage: ansatz data list
 List the data that come with the package, or say what a file, a folder or a name holds.
 """
 
+PARTS = ("list", "info")
+
 
 @dataclass(frozen=True, kw_only=True)
 class List(Common):
@@ -43,7 +45,7 @@ def run(words: list[str]) -> int:
 
     if name in CATALOGUE or Path(name).exists():
         raise OptionError(f"What {name} holds is said by `ansatz data info {name}`.")
-    raise OptionError(f"There is no command 'data {name}'. {nearest(name, ['list', 'info'])}")
+    raise OptionError(f"There is no command 'data {name}'. {nearest(name, PARTS)}")
 
 
 def _list(found: List) -> int:

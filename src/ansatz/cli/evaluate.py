@@ -50,7 +50,7 @@ def run(words: list[str]) -> int:
     first = members[0]
     dataset = None if found.data is None else first.read(found.data)
     if dataset is None or first.learnt_from(dataset):
-        part, dataset = first.held_out(found.data)
+        part, dataset = first.held_out(dataset)
         what = f"{len(dataset):,} {part} events of {found.data or first.record.source}"
     else:
         what = f"{len(dataset):,} events of {found.data}"

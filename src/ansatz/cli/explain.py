@@ -57,7 +57,7 @@ def _parts(kind: Any, heading: str, values: Any) -> tuple[list[Line], list[Part]
     said = documented(kind)
     hints = typing.get_type_hints(kind, include_extras=True)
     for field in _nearest_first(kind):
-        hint, *extras = _annotated(hints[field.name])
+        hint, *extras = annotated(hints[field.name])
         default = field.default if values is None else getattr(values, field.name)
         if is_dataclass(hint):
             inner = None if default is MISSING else default
@@ -80,11 +80,10 @@ def _nearest_first(kind: Any) -> list[Any]:
 
 
 def _option(name: str, hint: Any, extras: list[Any], default: Any, said: str) -> Line:
-    name = next((n for e in extras if (n := getattr(e, "name", None))), name).replace("_", "-")
-    short = [alias for e in extras for alias in getattr(e, "aliases", None) or ()]
+    long, *short = spellings(name, extras)
     if hint is bool:
-        return Line(f"--no-{name}" if default is True else f"--{name}", said)
-    written = f"{', '.join([*short, f'--{name}'])} {_kind(hint)}"
+        return Line(long.replace("--", "--no-", 1) if default is True else long, said)
+    written = f"{', '.join([*short, long])} {_kind(hint)}"
     if default is MISSING:
         return Line(written, f"{said} Required.")
     if default in (None, (), ""):
@@ -104,7 +103,13 @@ def _kind(hint: Any) -> str:
     return KINDS.get(hint, "TEXT")
 
 
-def _annotated(hint: Any) -> Iterator[Any]:
+def spellings(name: str, extras: list[Any]) -> list[str]:
+    """How an option may be written: with two dashes, then in its other ways."""
+    long = next((n for e in extras if (n := getattr(e, "name", None))), name).replace("_", "-")
+    return [f"--{long}", *(alias for e in extras for alias in getattr(e, "aliases", None) or ())]
+
+
+def annotated(hint: Any) -> Iterator[Any]:
     """The type itself, then what is noted beside it."""
     if typing.get_origin(hint) is Annotated:
         yield from typing.get_args(hint)

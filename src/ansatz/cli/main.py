@@ -29,11 +29,8 @@ COMMANDS = {
     "data": "list embedded data, or say what a file holds",
 }
 
-PARTS = {
-    "data": ("info", "list"),
-    "calo": ("simulate", "features", "generate", "baseline"),
-}
-"""Words that look like commands and are parts of one."""
+WITH_PARTS = ("data", "calo")
+"""Commands whose first word says what to do."""
 
 USAGE = """usage: ansatz COMMAND ...
 
@@ -92,10 +89,16 @@ def run(words: list[str]) -> int:
         return 0
     name, *rest = words
     if name not in COMMANDS:
-        within = [f"{command} {name}" for command, names in PARTS.items() if name in names]
-        hint = f"Did you mean {within[0]!r}?" if within else nearest(name, COMMANDS)
-        raise OptionError(f"There is no command {name!r}. {hint}")
+        raise OptionError(f"There is no command {name!r}. {_meant(name)}")
     return import_module(f"ansatz.cli.{name}").run(rest)
+
+
+def _meant(name: str) -> str:
+    """Which command it may be, or which part of one."""
+    for command in WITH_PARTS:
+        if name in import_module(f"ansatz.cli.{command}").PARTS:
+            return f"Did you mean '{command} {name}'?"
+    return nearest(name, COMMANDS)
 
 
 def _listed() -> str:

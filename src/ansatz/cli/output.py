@@ -58,8 +58,8 @@ def write_batches(
     """Write batches to a file as they come; `letter` is what columns without `names` are called."""
     batches = watched(iter(batches), total, verb, quiet=quiet)
     first = next(batches)
-    names = names or tuple(f"{letter}{j}" for j in range(math.prod(first.shape[1:])))
-    with Writer(path, first.shape[1:], first.dtype, names=names, force=force) as writer:
+    form = first.shape[1:], first.dtype
+    with Writer(path, *form, names=names, letter=letter, force=force) as writer:
         writer.append(first)
         for batch in batches:
             writer.append(batch)

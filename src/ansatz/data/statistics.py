@@ -74,6 +74,7 @@ def blocks(events: np.ndarray | Stored, index: np.ndarray | None = None) -> Iter
         yield np.asarray(events[part] if index is None else events[index[part]], np.float64)
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def gather(parts: Iterable[np.ndarray]) -> Statistics:
     """The statistics of all events in `parts`, each an array (events, *shape).
 
@@ -83,25 +84,21 @@ def gather(parts: Iterable[np.ndarray]) -> Statistics:
     whole = np.asarray(True)
     count = mean = square = np.zeros(())
     minimum, maximum = np.asarray(np.inf), np.asarray(-np.inf)
-    with np.errstate(over="ignore", invalid="ignore"):
-        for part in parts:
-            known = ~np.isnan(part)
-            n = np.asarray(known.sum(0), np.float64)
-            if known.all():
-                m, low, high = part.mean(0), part.min(0), part.max(0)
-            else:
-                m = np.where(known, part, 0).sum(0) / np.maximum(n, 1)
-                low, high = (
-                    np.where(known, part, np.inf).min(0),
-                    np.where(known, part, -np.inf).max(0),
-                )
-            offset = np.where(known, part - m, 0)
-            part_square = (offset**2).sum(0)
-            whole = whole & (known <= (part == np.rint(part))).all(0)
-            both = np.maximum(count + n, 1)
-            square = square + part_square + (m - mean) ** 2 * (count * n / both)
-            mean = mean + (m - mean) * (n / both)
-            minimum, maximum = np.minimum(minimum, low), np.maximum(maximum, high)
-            count = count + n
+    for part in parts:
+        known = ~np.isnan(part)
+        n = np.asarray(known.sum(0), np.float64)
+        if known.all():
+            m, low, high = part.mean(0), part.min(0), part.max(0)
+        else:
+            m = np.where(known, part, 0).sum(0) / np.maximum(n, 1)
+            low, high = np.where(known, part, np.inf).min(0), np.where(known, part, -np.inf).max(0)
+        offset = np.where(known, part - m, 0)
+        part_square = (offset**2).sum(0)
+        whole = whole & (known <= (part == np.rint(part))).all(0)
+        both = np.maximum(count + n, 1)
+        square = square + part_square + (m - mean) ** 2 * (count * n / both)
+        mean = mean + (m - mean) * (n / both)
+        minimum, maximum = np.minimum(minimum, low), np.maximum(maximum, high)
+        count = count + n
     minimum, maximum = (np.where(count > 0, end, 0) for end in (minimum, maximum))
     return Statistics(count, mean, square / np.maximum(count, 1), minimum, maximum, whole)

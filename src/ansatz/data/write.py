@@ -21,8 +21,8 @@ SUFFIXES = (".npy", ".npz", ".csv", ".h5")
 class Writer:
     """Writes events of one shape and type; to be used in a `with` statement.
 
-    An error inside the statement leaves no file behind. `names` is the header of a csv file,
-    `key` the name of the array in npz and HDF5.
+    An error inside the statement leaves no file behind. `names` is the header of a csv file, or
+    `letter` what they begin with, and `key` the name of the array in npz and HDF5.
     """
 
     def __init__(
@@ -32,6 +32,7 @@ class Writer:
         dtype: Any,
         *,
         names: tuple[str, ...] = (),
+        letter: str = "x",
         key: str = "events",
         force: bool = False,
     ) -> None:
@@ -44,7 +45,7 @@ class Writer:
         size = int(np.prod(self.shape))
         if names and len(names) != size:
             raise DataError(f"{path}: {len(names)} names for events of {size} numbers.")
-        self.names = names or tuple(f"x{j}" for j in range(size))
+        self.names = names or tuple(f"{letter}{j}" for j in range(size))
         self._pending = Pending(path, force=force)
 
     def __enter__(self) -> "Writer":

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from ansatz.report.rendering import Rendering
-from ansatz.runs.files import unwritable, write_atomic
+from ansatz.runs.files import make_folder, write_atomic
 
 FIGURES = "figures"
 """The folder that they are in."""
@@ -13,10 +13,7 @@ def write_figures(
     folder: Path, renderings: tuple[Rendering, ...] | list[Rendering]
 ) -> dict[str, dict[str, Path]]:
     """Each figure in each format; the paths by its name and the format."""
-    try:
-        folder.mkdir(exist_ok=True)
-    except OSError as error:
-        raise unwritable(folder, error) from error
+    make_folder(folder)
     written = figure_paths(folder, renderings)
     for rendering in renderings:
         for form, file in written[rendering.figure.name].items():

@@ -12,7 +12,7 @@ from ansatz.report.files import FIGURES, write_figures
 from ansatz.report.history import history
 from ansatz.report.page import Page
 from ansatz.report.rendering import FORMATS, Rendering, render
-from ansatz.runs.files import alone, unwritable, write_atomic
+from ansatz.runs.files import alone, make_folder, unwritable, write_atomic
 from ansatz.runs.run import Run
 
 
@@ -47,10 +47,7 @@ def write_report(
         _write_page(page, found, renderings, "")
         return Report(page, {}, tuple(found.missing))
     folder = found.path / FIGURES
-    try:
-        folder.mkdir(exist_ok=True)
-    except OSError as error:
-        raise unwritable(folder, error) from error
+    make_folder(folder)
     # Two reports of a run at a time would mix their figures.
     with alone(folder):
         figures = _write_figures(folder, renderings)
@@ -72,10 +69,7 @@ def _write_page(page: Path, found: Evidence, renderings: list[Rendering], folder
             "Versions": facts.versions(found.record),
         },
     )
-    try:
-        page.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise unwritable(page, error) from error
+    make_folder(page.parent)
     write_atomic(page, content.html().encode())
 
 

@@ -31,6 +31,14 @@ def write_atomic(path: Path, content: bytes) -> None:
         raise unwritable(path, error) from error
 
 
+def make_folder(path: Path) -> None:
+    """A folder, and those it lies in, where they are not there already."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise unwritable(path, error) from error
+
+
 @contextmanager
 def alone(folder: Path) -> Iterator[None]:
     """Keep other processes from writing into a folder; the lock dies with its process."""

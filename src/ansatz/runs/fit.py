@@ -19,6 +19,7 @@ from ansatz.protocol.keys import Stream, stream
 from ansatz.protocol.recipe import Recipe
 from ansatz.protocol.source import AbstractSource, Batch
 from ansatz.runs.ensemble import Ensemble
+from ansatz.runs.files import alone
 from ansatz.runs.folder import RunFolder, check_free, create
 from ansatz.runs.further import further
 from ansatz.runs.interrupt import Interrupt
@@ -62,7 +63,7 @@ def fit(
         if out is not None and first:
             saved = [fitting.saved(member) for member in fitting.members(fitting.state)]
             folder = create(out, fitting.record, saved, force=force)
-        with nullcontext() if folder is None else folder.alone():
+        with nullcontext() if folder is None else alone(folder.path):
             return _train(fitting, folder, watcher if first else None)
 
 
@@ -83,7 +84,7 @@ def resume(
     first = is_first_process()
     folder = RunFolder(path)
     recipe = Record.load(path).recipe
-    with folder.alone() if first else nullcontext(), precision(recipe.dtype):
+    with alone(folder.path) if first else nullcontext(), precision(recipe.dtype):
         fitting = further(folder, epochs, data, nets or {})
         # Nobody may still be reading the checkpoints when the first process writes new ones.
         wait_for_all("checkpoints are read")

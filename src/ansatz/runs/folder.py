@@ -1,7 +1,6 @@
 """What lies where in a run's folder, and how one comes into being."""
 
 import os
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -44,10 +43,6 @@ class RunFolder:
     @property
     def finished(self) -> bool:
         return self.model.exists()
-
-    def alone(self) -> AbstractContextManager[None]:
-        """Keep other processes from writing to the run."""
-        return alone(self.path)
 
     def history(self) -> list[dict[str, Any]]:
         return read_lines(self.path / "history.jsonl")
@@ -115,7 +110,7 @@ def check_free(path: Path, force: bool) -> None:
     replaceable = path.is_dir() and ((path / NAME).exists() or not any(path.iterdir()))
     if not replaceable:
         raise RunError(f"{path} exists and is not a run; it will not be replaced.")
-    with RunFolder(path).alone():
+    with alone(path):
         pass
 
 

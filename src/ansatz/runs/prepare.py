@@ -13,7 +13,6 @@ from ansatz.data.conditions import fit_conditions
 from ansatz.data.fingerprint import fingerprint
 from ansatz.data.finite import check_learnable, check_size
 from ansatz.data.options import DataOptions
-from ansatz.data.preprocessing import fit_preprocessing
 from ansatz.data.read import read
 from ansatz.data.split import split
 from ansatz.data.statistics import survey
@@ -26,7 +25,7 @@ from ansatz.runs.folder import RunFolder, part
 from ansatz.runs.pipeline import Pipeline
 from ansatz.runs.ready import Fit, batches_of, engine_of
 from ansatz.runs.record import Record
-from ansatz.runs.structure import check_nets
+from ansatz.runs.structure import check_nets, preprocessing_of
 from ansatz.training import stack
 from ansatz.training.devices import count_devices
 
@@ -84,14 +83,7 @@ def prepare(
         missing=dataset.missing,
     )
     recipe = replace(recipe.resolve(spec), devices=count_devices(recipe.devices))
-    preprocessing = fit_preprocessing(
-        recipe.preprocess,
-        spec.shape,
-        recipe.dtype,
-        seen,
-        missing=spec.missing,
-        untouched=recipe.untouched(spec),
-    )
+    preprocessing = preprocessing_of(recipe, spec, seen)
     record = Record(
         recipe=recipe,
         spec=spec,

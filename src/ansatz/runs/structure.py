@@ -7,9 +7,10 @@ import jax
 import jax.numpy as jnp
 
 from ansatz.data.conditions import ConditionEncoder
-from ansatz.data.preprocessing import fit_preprocessing
+from ansatz.data.preprocessing import Preprocessing, fit_preprocessing
+from ansatz.data.statistics import Survey
 from ansatz.protocol.errors import OptionError, RunError, nearest
-from ansatz.protocol.recipe import Recipe
+from ansatz.protocol.recipe import Recipe, Spec
 from ansatz.runs.pipeline import Pipeline
 from ansatz.runs.record import Record
 
@@ -30,15 +31,20 @@ def empty_pipeline(record: Record, nets: dict[str, eqx.Module]) -> Pipeline:
     shapes = eqx.filter_eval_shape(recipe.build, spec, jax.random.key(0), **nets)
     return Pipeline(
         model=shapes,
-        preprocessing=fit_preprocessing(
-            recipe.preprocess,
-            spec.shape,
-            recipe.dtype,
-            None,
-            missing=spec.missing,
-            untouched=recipe.untouched(spec),
-        ),
+        preprocessing=preprocessing_of(recipe, spec, None),
         encoder=ConditionEncoder(columns, ones, ones, recipe.log_conditions) if columns else None,
+    )
+
+
+def preprocessing_of(recipe: Recipe, spec: Spec, seen: Survey | None) -> Preprocessing:
+    """The steps between the data and the model; without what was seen of the data, no numbers."""
+    return fit_preprocessing(
+        recipe.preprocess,
+        spec.shape,
+        recipe.dtype,
+        seen,
+        missing=spec.missing,
+        untouched=recipe.untouched(spec),
     )
 
 

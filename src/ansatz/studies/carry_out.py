@@ -13,8 +13,7 @@ from ansatz.evaluate.watch import Watch, unseen
 from ansatz.protocol.errors import OptionError, RunError
 from ansatz.report.files import FIGURES, write_figures
 from ansatz.report.rendering import render
-from ansatz.runs.files import unwritable, write_atomic
-from ansatz.runs.folder import RunFolder
+from ansatz.runs.files import alone, unwritable, write_atomic
 from ansatz.runs.record import NAME as RECIPE
 from ansatz.runs.record import current_versions, read_toml
 from ansatz.studies import find_study
@@ -91,12 +90,12 @@ def _opened(folder: Path, force: bool) -> Iterator[None]:
     try:
         if place.exists():
             _check_replaceable(folder, force)
-            with RunFolder(place).alone():
+            with alone(place):
                 shutil.rmtree(place)
         place.mkdir(parents=True)
     except OSError as error:
         raise unwritable(folder, error) from error
-    with RunFolder(place).alone():
+    with alone(place):
         yield
 
 
@@ -112,7 +111,7 @@ def _reopened(folder: Path, wanted: dict[str, Any]) -> Iterator[None]:
                 f"{folder} holds a study with {name} = {found.get(name)!r}, not {value!r}: go on "
                 "with the same options, or begin again with --force."
             )
-    with RunFolder(folder.resolve()).alone():
+    with alone(folder):
         # What is not finished does not claim to be.
         (folder / CLAIMS).unlink(missing_ok=True)
         yield

@@ -26,10 +26,13 @@ Fits = dict[str, list[Sums]]
 def claims(fits: Fits) -> tuple[Claim, ...]:
     """Of the mask, of weights and of residuals."""
     made = []
-    for region, layers in REGIONS.items():
-        parts = {name: [own.part(layers) for own in groups] for name, groups in fits.items()}
-        made += [*of_masks(parts, region), *of_weights(parts, region), of_residuals(parts, region)]
-    return (*made, *of_constants(fits))
+    parts = {
+        region: {name: [own.part(layers) for own in groups] for name, groups in fits.items()}
+        for region, layers in REGIONS.items()
+    }
+    for region, own in parts.items():
+        made += [*of_masks(own, region), *of_weights(own, region), of_residuals(own, region)]
+    return (*made, *of_constants(*parts.values()))
 
 
 def of_masks(parts: Fits, region: str) -> tuple[Claim, ...]:
@@ -162,13 +165,16 @@ def of_weights(parts: Fits, region: str) -> tuple[Claim, ...]:
     return tuple(made)
 
 
-def of_constants(fits: Fits) -> tuple[Claim, ...]:
+def of_constants(parts: Fits, last: Fits) -> tuple[Claim, ...]:
     """One number for all layers, and how that does in the last, where hits weigh alike."""
     made = []
     _, each, constant = (miscalibration(kind) for kind in range(len(KINDS)))
+
+    def worse(sums: Sums) -> float:
+        return constant(sums) - each(sums)
+
     for name, weight in WEIGHTED.items():
-        own, last = ([one.part(REGIONS[r]) for one in fits[name]] for r in REGIONS)
-        beyond = jackknife(lambda sums: constant(sums) - each(sums), last)
+        own, beyond = parts[name], jackknife(worse, last[name])
         made.append(
             Claim(
                 name=f"no constant, {weight}",
@@ -178,7 +184,7 @@ def of_constants(fits: Fits) -> tuple[Claim, ...]:
                 f"themselves it is larger by {beyond.value:.3f} ± {beyond.error:.3f}.",
                 expected=0.0,
                 source="E[w | hit, z, voxel] grows with the energy that is expected",
-                measured=jackknife(lambda sums: constant(sums) - each(sums), own),
+                measured=jackknife(worse, own),
                 tolerance=0.0,
                 why="worse is worse",
                 unit="of ln odds",

@@ -24,8 +24,7 @@ from ansatz.evaluate.comparison.verdict import PURPOSES, Purpose, Verdict, decid
 from ansatz.models import recipe_names
 from ansatz.protocol.errors import AnsatzError, OptionError, RunError, WriteError
 from ansatz.protocol.recipe import Recipe
-from ansatz.runs.files import unwritable, write_atomic
-from ansatz.runs.folder import RunFolder
+from ansatz.runs.files import alone, make_folder, write_atomic
 from ansatz.runs.load import load
 from ansatz.runs.record import read_toml
 from ansatz.runs.run import Run
@@ -248,22 +247,15 @@ def _opened(folder: Path, record: dict[str, Any], *, force: bool, resume: bool) 
         elif not ours:
             raise RunError(f"{folder} exists and is no comparison; it will not be replaced.")
         else:
-            with RunFolder(folder.resolve()).alone():
+            with alone(folder):
                 shutil.rmtree(folder)
     # The record first: a folder that a full disk leaves is empty, or one to go on with.
-    _make(folder)
-    with RunFolder(folder.resolve()).alone():
+    make_folder(folder)
+    with alone(folder):
         write_atomic(folder / RECORD, tomli_w.dumps(plain).encode())
         for part in (RUNS, ENTRANTS):
-            _make(folder / part)
+            make_folder(folder / part)
         yield
-
-
-def _make(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise unwritable(folder, error) from error
 
 
 def _check_same(folder: Path, record: dict[str, Any]) -> None:
