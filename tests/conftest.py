@@ -1,5 +1,6 @@
 """What every test runs under: strict types, strict ranks, one compilation cache."""
 
+import gc
 from pathlib import Path
 
 import jax
@@ -7,6 +8,13 @@ import pytest
 
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
+
+
+def pytest_collection_finish():
+    """Modules stay to the end, a million objects that need not be looked through for garbage."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 20)
 
 
 @pytest.fixture
