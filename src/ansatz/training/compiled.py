@@ -61,7 +61,7 @@ def run(
         state, metrics = update(state, shared(batch, mesh), step, key_update)
         return replicated((eqx.filter((state, source_state), eqx.is_array), metrics), mesh)
 
-    each = _each(one, keys, 1)
+    each = _traced_once(_each(one, keys, 1))
     shapes = jax.eval_shape(each, arrays, keys, first)[1]
     empty = jax.tree.map(lambda m: jnp.zeros((room, *m.shape), m.dtype), shapes)
 
@@ -106,18 +106,21 @@ def evaluate(
 ) -> tuple[Array, dict[str, Array]]:
     """The sizes and the metrics of `steps` batches of `source` from `first` on."""
 
-    def one(state: PyTree, key: PRNGKeyArray, i: Array) -> tuple[Array, dict[str, Array]]:
+    arrays, rest = eqx.partition(state, eqx.is_array)
+
+    def one(arrays: PyTree, key: PRNGKeyArray, i: Array) -> tuple[Array, dict[str, Array]]:
+        state = eqx.combine(arrays, rest)
         key_batch, key_update = _two_keys(key, i)
         batch, _ = source.draw(source.initial(), loaded, update.model(state), i, key_batch)
         metrics = update.evaluate(state, shared(batch, mesh), step, key_update)
         return replicated((batch.size, metrics), mesh)
 
-    each = _each(one, keys, 1)
-    shapes = eqx.filter_eval_shape(each, state, keys, first)
+    each = _traced_once(_each(one, keys, 1))
+    shapes = jax.eval_shape(each, arrays, keys, first)
     empty = jax.tree.map(lambda m: jnp.zeros((room, *m.shape), m.dtype), shapes)
 
     def body(i: Array, found: PyTree) -> PyTree:
-        new = each(state, keys, first + i)
+        new = each(arrays, keys, first + i)
         return jax.tree.map(lambda all_, m: all_.at[i].set(m), found, new)
 
     return jax.lax.fori_loop(0, steps, body, empty)
@@ -137,6 +140,11 @@ def _each(function: Callable[..., Any], keys: Keys, same: int = 0) -> Callable[.
         return function
     own = eqx.if_array(0)
     return eqx.filter_vmap(function, in_axes=(own, own, *(None,) * same))
+
+
+def _traced_once(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function, traced the first time only: both for its shapes and for the loop."""
+    return jax.jit(lambda *arguments: function(*arguments))
 
 
 def _two_keys(key: PRNGKeyArray, step: Array) -> tuple[PRNGKeyArray, PRNGKeyArray]:
