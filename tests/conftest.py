@@ -11,10 +11,9 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 
 
 def pytest_collection_finish():
-    """Modules stay to the end, a million objects that need not be looked through for garbage."""
+    """Modules stay to the end: half a million objects that need not be looked through for garbage."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(10_000, 20, 20)
 
 
 @pytest.fixture

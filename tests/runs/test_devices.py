@@ -19,7 +19,7 @@ from ansatz.training.devices import count_devices, join_cluster
 # Batches of fifteen do not divide among two devices.
 SETTINGS = {"latent": 2, "hidden": (8,), "batch": 15, "epochs": 3, "patience": 0}
 WORDS = "--latent 2 --hidden 8 --batch 15 --epochs 3 --patience 0 --preprocess standardise"
-TWO = {"XLA_FLAGS": "--xla_force_host_platform_device_count=2"}
+TWO = {"XLA_FLAGS": f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count=2"}
 
 
 @pytest.fixture(scope="module")
