@@ -11,7 +11,7 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 
 
 def pytest_collection_finish():
-    """Modules stay to the end: half a million objects that need not be looked through for garbage."""
+    """Modules stay to the end: no need to look for garbage among their half a million objects."""
     gc.collect()
     gc.freeze()
 

@@ -143,8 +143,13 @@ def _each(function: Callable[..., Any], keys: Keys, same: int = 0) -> Callable[.
 
 
 def _traced_once(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The function, traced the first time only: both for its shapes and for the loop."""
-    return jax.jit(lambda *arguments: function(*arguments))
+    """The function, traced the first time only: for its shapes, and not again for the loop."""
+
+    # A mapped function has no hash, by which JAX knows again what it has traced.
+    def known(*arguments: Any) -> Any:
+        return function(*arguments)
+
+    return jax.jit(known)
 
 
 def _two_keys(key: PRNGKeyArray, step: Array) -> tuple[PRNGKeyArray, PRNGKeyArray]:
