@@ -1,6 +1,7 @@
 """Linear maps, and the random numbers that a net's weights start from."""
 
 from collections.abc import Sequence
+from functools import partial
 from itertools import accumulate, pairwise
 
 import equinox as eqx
@@ -37,6 +38,13 @@ def glorot(
     With a gain of 1 this start (Glorot and Bengio, 2010) keeps the variance of signals on their
     way in and of gradients on their way back.
     """
+    return _drawn(tuple(shapes), tuple(gains), dtype, key)
+
+
+@partial(jax.jit, static_argnums=(0, 1, 2))
+def _drawn(
+    shapes: tuple[tuple[int, int], ...], gains: tuple[float, ...], dtype: str, key: PRNGKeyArray
+) -> list[Float[Array, "out in"]]:
     # One draw for a whole net: compiling a draw takes far longer than making it.
     ends = list(accumulate(rows * columns for rows, columns in shapes))
     drawn = jax.random.uniform(key, (ends[-1],), dtype, minval=-1, maxval=1)
