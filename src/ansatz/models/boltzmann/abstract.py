@@ -117,8 +117,7 @@ class AbstractMachine(Delegating, Unnormalised):
 
     def energies(self, state: State) -> Float[Array, " chain"]:
         """E of every chain."""
-        kernel = self.kernel()
-        return kernel.energies(kernel.lay(state))
+        return _energies(self, state)
 
     def free_energy(self, event: Float[Array, "..."], beta: Beta = 1.0) -> Scalar:
         """-log sum_h exp(-beta E(v, h)): the hidden units summed out, exactly.
@@ -126,9 +125,7 @@ class AbstractMachine(Delegating, Unnormalised):
         In closed form where no two hidden units are coupled; else by enumeration of as many of
         them as leave the others independent.
         """
-        kernel = self.kernel(self.visible)
-        shown = kernel.lay(self.shown(event.reshape(-1, 1)))
-        return -log_sum_free(kernel, shown, beta)
+        return _free_energy(self, event, jnp.asarray(beta, self.dtype))
 
     def energy(self, event: Float[Array, "..."], condition: Condition = None) -> Scalar:
         """-log p(event, condition) up to a constant: the free energy."""
@@ -218,6 +215,19 @@ class AbstractMachine(Delegating, Unnormalised):
             )
         self.check(rows, "The numbers of an event", self.visible)
         return self.shown(jnp.asarray(rows.T, self.dtype))
+
+
+@eqx.filter_jit
+def _energies(machine: AbstractMachine, state: State) -> Float[Array, " chain"]:
+    kernel = machine.kernel()
+    return kernel.energies(kernel.lay(state))
+
+
+@eqx.filter_jit
+def _free_energy(machine: AbstractMachine, event: Float[Array, "..."], beta: Beta) -> Scalar:
+    kernel = machine.kernel(machine.visible)
+    shown = kernel.lay(machine.shown(event.reshape(-1, 1)))
+    return -log_sum_free(kernel, shown, beta)
 
 
 def clamped_nodes(

@@ -55,10 +55,8 @@ class SparseKernel(AbstractKernel):
     ) -> "SparseKernel":
         """That of a machine on a graph whose colouring separates the nodes of every term."""
         layout = lay_out(graph, clamped)
-        filled = jnp.concatenate([weight, jnp.zeros(1, weight.dtype)])
         return cls(
-            bias[layout.order],
-            tuple(tuple(filled[pull.edge] for pull in pulls) for pulls in layout.pulls),
+            *_laid(layout, bias, weight),
             None if terms is None else terms.renumbered(layout.place),
             layout,
             units,
@@ -167,3 +165,13 @@ class SparseKernel(AbstractKernel):
 
     def _whole(self, laid: Arrays) -> State:
         return jnp.concatenate(laid).astype(self.bias.dtype)
+
+
+@eqx.filter_jit
+def _laid(
+    layout: Layout, bias: Float[Array, " node"], weight: Float[Array, " edge"]
+) -> tuple[Float[Array, " node"], tuple[tuple[Float[Array, "_ _"], ...], ...]]:
+    """The parameters where the sampler looks for them."""
+    filled = jnp.concatenate([weight, jnp.zeros(1, weight.dtype)])
+    pulls = tuple(tuple(filled[pull.edge] for pull in pulls) for pulls in layout.pulls)
+    return bias[layout.order], pulls
