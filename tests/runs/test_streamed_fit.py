@@ -15,6 +15,9 @@ from ansatz.data.split import split
 from ansatz.data.stored import Stored
 from ansatz.protocol.errors import DataError
 from ansatz.runs import fit as fitting
+from ansatz.runs.folder import RunFolder
+from ansatz.runs.further import further
+from ansatz.runs.prepare import prepare
 
 N, D = 12_000, 60
 SETTINGS = {"latent": 2, "hidden": (8,), "batch": 100, "patience": 0, "epochs": 2}
@@ -51,6 +54,32 @@ def whole(file, tmp_path_factory):
     out = tmp_path_factory.mktemp("run") / "run"
     begin(file[0], out)
     return out
+
+
+def test_one_way_through_the_file_is_all_before_the_first_step(file, whole, monkeypatch):
+    path, _ = file
+    parts, seen, read = [], [], Stored.read
+
+    def reading(stored, block, out):
+        parts.append(block)
+        read(stored, block, out)
+
+    def watch(blocks, total, what):
+        seen.append((what, total))
+        yield from blocks
+
+    monkeypatch.setattr(Stored, "read", reading)
+    recipe = find_recipe("vae").with_settings(SETTINGS)
+    for ready in (
+        lambda: prepare(recipe, path, options_of(path), {}, None, watch),
+        lambda: further(RunFolder(whole), 3, None, {}, watch),
+    ):
+        fit = ready()
+        stored = fit.engine.source.prefetch.slabs.stored
+        assert parts == list(range(stored.blocks))
+        assert seen == [(f"Reading {path.name}", N)]
+        parts.clear()
+        seen.clear()
 
 
 @pytest.mark.parametrize("at", [1, 100, 150])

@@ -5,23 +5,17 @@ import math
 import shutil
 import sys
 import textwrap
-import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
-from rich.console import Console
-from rich.progress import Progress
 
 from ansatz.data.write import Writer
-
-SECONDS_BETWEEN_LINES = 10.0
+from ansatz.runs.watched import watched
 
 NARROWEST = 20
 """Characters of a table's last column, at the least."""
-
-Batch = TypeVar("Batch")
 
 
 def print_json(content: dict[str, Any]) -> None:
@@ -63,37 +57,6 @@ def write_batches(
         writer.append(first)
         for batch in batches:
             writer.append(batch)
-
-
-def watched(
-    batches: Iterator[Batch],
-    total: int,
-    verb: str,
-    *,
-    quiet: bool = False,
-    count: Callable[[Any], int] = len,
-) -> Iterator[Batch]:
-    """Pass batches on: with a bar on a terminal, elsewhere with a line every some seconds."""
-    console = Console(stderr=True, highlight=False)
-    if quiet:
-        yield from batches
-    elif console.is_terminal:
-        with Progress(console=console, transient=True) as bar:
-            task = bar.add_task(verb, total=total)
-            for batch in batches:
-                bar.advance(task, count(batch))
-                yield batch
-    else:
-        done, started = 0, time.monotonic()
-        said = started
-        for batch in batches:
-            done += count(batch)
-            now = time.monotonic()
-            if now - said > SECONDS_BETWEEN_LINES:
-                left = (now - started) * (total - done) / done
-                console.print(f"{verb}: {done:,} of {total:,}, {left:.0f} s left")
-                said = now
-            yield batch
 
 
 def _plain(value: Any) -> Any:
