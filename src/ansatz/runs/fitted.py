@@ -25,7 +25,7 @@ from ansatz.protocol.capabilities import (
     Sampler,
     capabilities,
 )
-from ansatz.protocol.errors import DataError, OptionError, RunError
+from ansatz.protocol.errors import DataError, OptionError, RunError, few
 from ansatz.protocol.keys import Stream, stream
 from ansatz.protocol.watch import Watch, unseen
 from ansatz.runs import pipeline as through
@@ -80,17 +80,17 @@ class Fitted:
             dataset.events.keep(wanted(dataset))
         if dataset is not data:
             check_finite(dataset, settled=True, watch=watch)
-        if dataset.shape != self.record.spec.shape:
-            raise DataError(
-                f"{dataset.name} has events of shape {dataset.shape}; "
-                f"the run was fitted to events of shape {self.record.spec.shape}."
-            )
         names = [column.name for column in dataset.event_columns]
         fitted = [column.name for column in self.record.event_columns]
         if names and fitted and names != fitted:
             raise DataError(
-                f"{dataset.name} has the columns {', '.join(names)}; "
-                f"the run was fitted to {', '.join(fitted)}."
+                f"{dataset.name} has other columns than the run was fitted to: it "
+                f"{_differ(names, fitted)}."
+            )
+        if dataset.shape != self.record.spec.shape:
+            raise DataError(
+                f"{dataset.name} has events of shape {dataset.shape}; "
+                f"the run was fitted to events of shape {self.record.spec.shape}."
             )
         return dataset
 
@@ -289,3 +289,12 @@ class Fitted:
             limits = (0, 1) if dtype.kind == "b" else (np.iinfo(dtype).min, np.iinfo(dtype).max)
             return np.clip(np.rint(events), *limits).astype(dtype)
         return events
+
+
+def _differ(names: Sequence[str], fitted: Sequence[str]) -> str:
+    """What columns have that those of the fit have not, and the other way round."""
+    lacking = [name for name in fitted if name not in names]
+    besides = [name for name in names if name not in fitted]
+    ways = [f"lacks {few(lacking)}"] if lacking else []
+    ways += [f"has {few(besides)} besides"] if besides else []
+    return " and ".join(ways) or "has them in another order"
