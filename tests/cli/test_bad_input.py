@@ -4,8 +4,11 @@ import gzip
 import hashlib
 import os
 import re
+import signal
 import subprocess
 import sys
+import time
+import weakref
 
 import h5py
 import numpy as np
@@ -308,3 +311,35 @@ def test_another_error_of_the_runtime_is_a_bug(monkeypatch):
     monkeypatch.setattr("ansatz.cli.main.run", lambda _: (_ for _ in ()).throw(error))
     with pytest.raises(RuntimeError, match="something else"):
         main()
+
+
+def test_ctrl_c_is_heard_where_python_forgets_what_is_raised(monkeypatch, capsys):
+    """As when a block of an HDF5 file has been read, and what was in its way is let go of."""
+    held, asked = weakref.WeakValueDictionary(), []
+
+    class Way:
+        pass
+
+    def ask(frame, event, _):
+        if event == "call" and frame.f_code.co_filename == weakref.__file__ and not asked:
+            asked.append(os.kill(os.getpid(), signal.SIGINT))
+
+    def reading(_):
+        way = held[0] = Way()
+        sys.setprofile(ask)
+        del way
+        sys.setprofile(None)
+        assert asked
+        time.sleep(20)
+
+    monkeypatch.setattr(sys, "argv", ["ansatz"])
+    monkeypatch.setattr("ansatz.cli.main.run", reading)
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        with pytest.raises(SystemExit) as ended:
+            main()
+    finally:
+        sys.setprofile(None)
+        signal.signal(signal.SIGINT, before)
+    assert ended.value.code == 130
+    assert capsys.readouterr().err == ""

@@ -9,7 +9,7 @@ from ansatz.runs.progress import fitting
 ROWS = [("bound", "-1.5", "a bound that is looser than it might be"), ("rate", "3.7", "a price")]
 
 
-@pytest.mark.parametrize("columns", [30, 44, 200])
+@pytest.mark.parametrize("columns", [36, 44, 200])
 def test_a_table_breaks_in_its_last_column_on_a_terminal_alone(columns, monkeypatch, capsys):
     monkeypatch.setenv("COLUMNS", str(columns))
     print_table(ROWS, ("name", "value", "what it is"))
@@ -18,13 +18,32 @@ def test_a_table_breaks_in_its_last_column_on_a_terminal_alone(columns, monkeypa
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
     print_table(ROWS, ("name", "value", "what it is"))
     shown = capsys.readouterr().out.splitlines()
-    assert max(map(len, shown)) <= max(columns, 14 + 20)
+    assert max(map(len, shown)) <= columns
     assert shown[0] == piped[0]
     # What is broken stands below itself, and no word is lost.
     starts = [line for line in shown if not line.startswith(" " * 14)]
     assert [line.split()[0] for line in starts] == ["name", "bound", "rate"]
     assert " ".join(shown).split() == " ".join(piped).split()
     assert (len(shown) == 3) == (columns == 200)
+
+
+@pytest.mark.parametrize("columns", [26, 40, 60])
+def test_of_a_wide_table_no_number_is_broken(columns, monkeypatch, capsys):
+    rows = [(f"column_{i}", *(f"{10.0**k / 7:.4g}" for k in range(6)), "") for i in range(3)]
+    header = ("name", "min", "max", "mean", "deviation", "median", "mode", "not finite")
+    print_table(rows, header)
+    piped = capsys.readouterr().out
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    print_table(rows, header)
+    shown = capsys.readouterr().out.splitlines()
+    assert max(map(len, shown)) <= columns
+    assert " ".join(shown).split() == piped.split()
+    # Each cell stands below its own heading.
+    at = next(i for i, line in enumerate(shown) if "deviation" in line)
+    where = shown[at].index("deviation")
+    cells = [line[where:].split()[0] for line in shown if f"{10.0**3 / 7:.4g}" in line]
+    assert cells == [f"{10.0**3 / 7:.4g}"] * 3
 
 
 def test_a_narrow_line_of_progress_keeps_the_time_and_the_loss():

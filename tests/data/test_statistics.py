@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 
-from ansatz.data import statistics
-from ansatz.data.statistics import blocks, gather
+from ansatz.data import contents, statistics
+from ansatz.data.dataset import Dataset
+from ansatz.data.statistics import blocks, gather, survey_checked
+from ansatz.protocol.errors import DataError
 
 RANDOM = np.random.default_rng(4)
 EVENTS = RANDOM.gamma(2.0, 3.0, (23, 2, 3)) - 1
@@ -108,3 +110,19 @@ def test_numbers_that_are_nan_are_left_out(rows_in_a_block):
     assert not found.whole.all()
     counts = np.where(np.isnan(events), np.nan, np.rint(events))
     assert gather(blocks(counts)).whole.all()
+
+
+@pytest.mark.parametrize("rows", [1, 4, 23])
+def test_events_are_surveyed_while_all_are_checked(rows, monkeypatch):
+    monkeypatch.setattr(contents, "BLOCK_BYTES", 48 * rows)
+    index = RANDOM.permutation(23)[:9]
+    seen = survey_checked(Dataset(EVENTS), index)
+    np.testing.assert_allclose(seen.statistics.mean, EVENTS[index].mean(0))
+    np.testing.assert_allclose(seen.statistics.variance, EVENTS[index].var(0))
+    np.testing.assert_array_equal(np.concatenate(list(seen.again())), EVENTS[np.sort(index)])
+    # One that is held out is refused like any other.
+    (out,) = np.setdiff1d(np.arange(23), index)[-1:]
+    spoilt = EVENTS.copy()
+    spoilt[out, 1, 2] = np.nan
+    with pytest.raises(DataError, match=f"1 of 23 events .* the first at index {out}"):
+        survey_checked(Dataset(spoilt), index)

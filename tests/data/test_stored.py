@@ -111,6 +111,34 @@ def test_going_through_in_turn_reads_each_block_once():
     assert parts == [array.bounds(block) for block in range(array.blocks)]
 
 
+def test_rows_that_are_kept_are_read_once():
+    array, parts = stored()
+    wanted = RANDOM.permutation(50)[:20], np.array([3, 44, 3])
+    for index in wanted:
+        array.keep(index)
+    for start in range(0, 50, 3):
+        array[start : start + 3]
+    parts.clear()
+    for index in wanted:
+        np.testing.assert_array_equal(array[index], VALUES[index])
+    assert parts == []
+    # Once they are handed out they are forgotten.
+    np.testing.assert_array_equal(array[wanted[0]], VALUES[wanted[0]])
+    assert parts
+
+
+def test_of_rows_that_are_kept_those_are_read_that_have_not_gone_by():
+    array, parts = stored()
+    index = np.array([48, 2, 30])
+    array.keep(index)
+    array[:7], array[28:35]
+    parts.clear()
+    np.testing.assert_array_equal(array[index[:2]], VALUES[index[:2]])
+    parts.clear()
+    np.testing.assert_array_equal(array[index], VALUES[index])
+    assert parts == []
+
+
 def test_what_is_remembered_cannot_be_spoilt():
     array, _ = stored()
     with pytest.raises(ValueError, match="read-only"):

@@ -85,6 +85,16 @@ def test_the_site_holds_every_page(site):
         assert f'href="{place}"' in said, f"{page} is not in the navigation"
 
 
+def test_the_site_is_searched_from_a_disk_too(site):
+    """Pages on a disk may fetch no index and start no worker: they have scripts for both."""
+    index = (site / "search" / "search_index.json").read_text()
+    assert (site / "search" / "search_index.js").read_text() == f"var __index = {index}"
+    said = (site / "models" / "vae.html").read_text()
+    worker = said.index('<script src="../assets/iframe-worker.js">')
+    assert worker < said.index("javascripts/bundle.")
+    assert "window.Worker = class" in (site / "assets" / "iframe-worker.js").read_text()
+
+
 def test_the_site_fetches_nothing_from_elsewhere(site):
     pages = list(site.rglob("*.html"))
     assert len(pages) > 15

@@ -200,6 +200,18 @@ def test_components_of_a_table_are_a_matrix():
     check_up_to_sign(matrix.values, reference.components_)
 
 
+def test_of_many_columns_components_show_those_with_the_largest_shares(monkeypatch):
+    monkeypatch.setattr("ansatz.models.reduce.figures.MOST_COLUMNS", 2)
+    recipe, model, reference = pca(events_of((4,)), 3)
+    _, matrix = recipe.figures(model, subject((4,), axes=("a", "b", "c", "d")))
+    largest = np.abs(reference.components_).max(0)
+    kept = np.sort(np.argsort(largest)[-2:])
+    assert matrix.column_labels == tuple("abcd"[i] for i in kept)
+    assert "2 of 4 numbers" in matrix.caption
+    sign = np.sign(np.sum(np.asarray(model.components) * reference.components_, 1, keepdims=True))
+    np.testing.assert_allclose(matrix.values, (sign * reference.components_)[:, kept], atol=1e-3)
+
+
 def test_components_of_a_row_of_numbers_are_curves():
     recipe, model, reference = pca(events_of((20,)), 2)
     _, curves = recipe.figures(model, subject((20,)))

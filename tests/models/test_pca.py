@@ -132,3 +132,17 @@ def test_a_covariance_that_fits_no_memory_is_refused():
 def test_the_model_holds_nothing_but_arrays_and_a_shape():
     model = PCARecipe(latent=2).build(Spec(shape=(4,)), jax.random.key(0))
     assert all(eqx.is_array(leaf) for leaf in jax.tree.leaves(model))
+
+
+@pytest.mark.parametrize("reach", [1.0, 50.0, 5000.0])
+def test_a_column_that_drowns_the_others_is_named(reach):
+    lowest, highest = (0.0, -1.0, 0.0, 0.0), (1.0, 0.0, 0.0, reach)
+    spec = Spec(shape=(4,), columns=tuple("abcd"), lowest=lowest, highest=highest)
+    (recipe, even) = (
+        PCARecipe(preprocess=steps).resolve(spec) for steps in (("auto",), ("standardise",))
+    )
+    model = recipe.build(spec, jax.random.key(0))
+    remarks = recipe.remarks(model, spec)
+    assert bool(remarks) == (reach == 5000)
+    assert all("'d' reaches 5e+03 times" in remark for remark in remarks)
+    assert not even.remarks(model, spec)

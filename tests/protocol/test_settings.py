@@ -5,7 +5,7 @@ from typing import Any, ClassVar, Literal
 
 import pytest
 
-from ansatz.protocol.errors import OptionError, nearest
+from ansatz.protocol.errors import OptionError, few, nearest
 from ansatz.protocol.recipe import Recipe, Spec
 from ansatz.protocol.settings import Settings
 
@@ -97,6 +97,9 @@ def test_with_settings_changes_only_what_is_named():
 
 def test_nearest_without_anything_known():
     assert nearest("x", []) == "There are none."
+    assert nearest("x", [str(i) for i in range(50)]).endswith("38, 39 and 10 more.")
+    assert few(["a", "b"]) == "a, b"
+    assert few(list("abcdef"), 2, "; ") == "a; b and 4 more"
 
 
 @dataclass(frozen=True, kw_only=True)

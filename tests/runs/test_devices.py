@@ -4,6 +4,7 @@ import os
 import socket
 import subprocess
 import sys
+import warnings
 
 import jax
 import numpy as np
@@ -135,6 +136,24 @@ def test_half_a_cluster_is_named(monkeypatch):
     monkeypatch.setenv("JAX_PROCESS_ID", "first")
     with pytest.raises(OptionError, match="to whole numbers"):
         join_cluster()
+
+
+@pytest.mark.parametrize("address", ["localhost:1", "localhost:port", "no"])
+def test_a_first_process_that_is_not_there_is_named(monkeypatch, address):
+    """No port 1 is listened at; JAX would abort after minutes of silence."""
+    monkeypatch.setattr("ansatz.training.devices.PATIENCE", 0.5)
+    monkeypatch.setattr("ansatz.training.devices.SOON", 0.0)
+    monkeypatch.setenv("JAX_NUM_PROCESSES", "2")
+    monkeypatch.setenv("JAX_PROCESS_ID", "1")
+    monkeypatch.setenv("JAX_COORDINATOR_ADDRESS", address)
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        with pytest.raises(OptionError, match=f"The first process is not at {address} "):
+            join_cluster()
+    waits = [str(one.message) for one in said]
+    assert waits == (
+        ["Waiting for the first process at localhost:1."] if address[-2:] == ":1" else []
+    )
 
 
 def test_a_single_task_is_no_cluster(monkeypatch):

@@ -265,3 +265,21 @@ def test_no_line_lost_from_a_record_ends_in_a_traceback(plain):
     # A setting left out has its default and an unset version is no version; most lines of the
     # data and the specification are needed.
     assert refused >= 10
+
+
+@pytest.mark.parametrize(
+    ("columns", "words"),
+    [
+        ("energy [MeV],width", "lacks depth and has width besides"),
+        ("energy [MeV]", "lacks depth"),
+        ("depth [cm],energy [MeV]", "has them in another order"),
+    ],
+)
+def test_how_columns_differ_from_those_of_the_fit_is_said(
+    conditional_run, tmp_path, columns, words
+):
+    numbers = ",".join(["1.5"] * len(columns.split(",")))
+    lines = [f"{columns},particle,angle [rad]", *[f"{numbers},pion,0.1"] * 3]
+    (tmp_path / "t.csv").write_text("\n".join(lines) + "\n")
+    with pytest.raises(DataError, match=f"other columns than the run was fitted to: it {words}."):
+        ansatz.load(conditional_run).read(tmp_path / "t.csv")

@@ -15,6 +15,9 @@ from ansatz.data.split import split
 from ansatz.data.stored import Stored
 from ansatz.protocol.errors import DataError
 from ansatz.runs import fit as fitting
+from ansatz.runs.folder import RunFolder
+from ansatz.runs.further import further
+from ansatz.runs.prepare import prepare
 
 N, D = 12_000, 60
 SETTINGS = {"latent": 2, "hidden": (8,), "batch": 100, "patience": 0, "epochs": 2}
@@ -51,6 +54,39 @@ def whole(file, tmp_path_factory):
     out = tmp_path_factory.mktemp("run") / "run"
     begin(file[0], out)
     return out
+
+
+@pytest.fixture
+def ways(monkeypatch):
+    """The blocks that are read, what a watch is told, and the watch."""
+    parts, seen, read = [], [], Stored.read
+
+    def reading(stored, block, out):
+        parts.append(block)
+        read(stored, block, out)
+
+    def watch(blocks, total, what):
+        seen.append((what, total))
+        yield from blocks
+
+    monkeypatch.setattr(Stored, "read", reading)
+    return parts, seen, watch
+
+
+def test_one_way_through_the_file_is_all_before_the_first_step(file, whole, ways):
+    path, _ = file
+    parts, seen, watch = ways
+    recipe = find_recipe("vae").with_settings(SETTINGS)
+    for ready in (
+        lambda: prepare(recipe, path, options_of(path), {}, None, watch),
+        lambda: further(RunFolder(whole), 3, None, {}, watch),
+    ):
+        fit = ready()
+        stored = fit.engine.source.prefetch.slabs.stored
+        assert parts == list(range(stored.blocks))
+        assert seen == [(f"Reading {path.name}", N)]
+        parts.clear()
+        seen.clear()
 
 
 @pytest.mark.parametrize("at", [1, 100, 150])
@@ -105,3 +141,21 @@ def test_it_learns_what_is_learnt_in_memory(file, whole):
     np.testing.assert_allclose(a.scale, b.scale, rtol=1e-6)
     # Two epochs, whose losses differ by the order alone.
     assert there.history[-1]["loss"] == pytest.approx(here.history[-1]["loss"], rel=0.02)
+
+
+def test_no_more_is_judged_than_the_buffer_holds(file, tmp_path, ways):
+    path, events = file
+    parts, seen, watch = ways
+    run = begin(path, tmp_path / "run", recipe="pca", latent=1, test=0.5)
+    parts.clear()
+    name, held = run.held_out(watch=watch)
+    # A mebibyte, and 4 bytes a number.
+    room = (1 << 20) // (4 * D)
+    _, _, test = split(ansatz.Dataset(events), 0.1, 0.5, 0)
+    assert (name, len(held), len(test)) == ("of 6,000 test", room, N // 2)
+    np.testing.assert_array_equal(held.events, events[test[:room]])
+    assert parts == sorted(set(parts))
+    assert seen == [(f"Reading {path.name}", N)]
+    parts.clear()
+    assert run.figures(watch=watch)
+    assert parts == sorted(set(parts))

@@ -17,8 +17,8 @@ from ansatz.calo.geometry import Geometry
 from ansatz.calo.showers import ShowerFile
 from ansatz.calo.survey import BLOCK_BYTES
 from ansatz.calo.writing import ShowerWriter
-from ansatz.evaluate.watch import Watch, unseen
 from ansatz.protocol.errors import OptionError
+from ansatz.protocol.watch import Watch, unseen
 
 ALIKE = 20
 HELD_BYTES = 1 << 30

@@ -18,8 +18,8 @@ from ansatz.calo.sample import Floor, Sample
 from ansatz.calo.showers import ShowerFile
 from ansatz.calo.survey import PROFILES, Survey, largest, survey
 from ansatz.evaluate.separation import separation
-from ansatz.evaluate.watch import Watch, unseen
 from ansatz.protocol.errors import DataError, OptionError
+from ansatz.protocol.watch import Watch, unseen
 
 FLOOR = {
     True: "another file of the reference",

@@ -140,8 +140,8 @@ def single(evaluation: Evaluation) -> list[Figure]:
                 dict(zip(KINDS, pair, strict=True)),
                 name=f"shower-{len(shown) + 1}",
                 title=f"A shower of {energy}",
-                caption="The energy of every voxel in some layers of one shower of the reference, "
-                "and of the generated one whose energy is nearest.",
+                caption="The energies of voxels, by layer as far as it goes, of one shower of the "
+                "reference, and of the generated one whose energy is nearest.",
             )
         )
     lines = Curves(

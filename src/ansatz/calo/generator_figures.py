@@ -45,7 +45,7 @@ def shower_figures(model: VAE, subject: Subject, geometry: Geometry) -> list[Fig
             {kind: found[middle] for kind, found in showers.items()},
             name="shower",
             title=f"A shower of {energy_words(energies[middle])}",
-            caption=f"Energies of voxels in some of the layers. {TOLD}",
+            caption=f"Energies of voxels, by layer as far as the shower goes. {TOLD}",
         ),
         *_by_decade(geometry, energies, showers),
         *_hits(geometry, energies, showers),

@@ -16,7 +16,7 @@ from ansatz.evaluate.kernel_distance import kernel_physics_distance
 from ansatz.evaluate.neighbours import NEIGHBOURS, Neighbourhoods, neighbourhoods
 from ansatz.evaluate.scaling import scales
 from ansatz.evaluate.two_sample import TwoSample, classifier_test
-from ansatz.evaluate.watch import Watch, unseen
+from ansatz.protocol.watch import Watch, unseen
 
 FEWEST = 200
 """Events of each kind, below which a classifier learns nothing to speak of."""

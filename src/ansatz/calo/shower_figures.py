@@ -45,7 +45,9 @@ def sums(geometry: Geometry, shower: Shower) -> Float[np.ndarray, " layers"]:
 
 
 def most(energy: Float[np.ndarray, " layers"]) -> list[int]:
-    """Layers evenly from the first to where all but a hundredth of the energy is behind."""
+    """All of a few layers; of many evenly to where all but a hundredth of the energy is behind."""
+    if len(energy) <= SHOWN:
+        return list(range(len(energy)))
     last = int(np.searchsorted(np.cumsum(energy), 0.99 * energy.sum()))
     count = min(last + 1, SHOWN)
     return np.unique(np.rint(np.linspace(0, last, count)).astype(int)).tolist()

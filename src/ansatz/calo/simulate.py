@@ -17,8 +17,8 @@ from ansatz.calo.geometry import Geometry
 from ansatz.calo.medium import DETECTORS
 from ansatz.calo.simulator import Simulator
 from ansatz.calo.writing import ShowerWriter
-from ansatz.evaluate.watch import Watch, unseen
 from ansatz.protocol.errors import OptionError
+from ansatz.protocol.watch import Watch, unseen
 
 TOGETHER = 64
 """How many showers share a stream of random numbers; a part of what a seed means."""

@@ -17,7 +17,7 @@ from ansatz.calo.histograms import GROUPS, VOXEL, Binning, Largest, counts
 from ansatz.calo.hits import hit_counts
 from ansatz.calo.moments import Moments
 from ansatz.calo.showers import ShowerFile
-from ansatz.evaluate.watch import Watch, unseen
+from ansatz.protocol.watch import Watch, unseen
 
 BLOCK_BYTES = 1 << 25
 PROFILES = 6

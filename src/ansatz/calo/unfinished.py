@@ -18,11 +18,11 @@ from ansatz.calo.generate import Chains, check_generator, generate
 from ansatz.calo.generator import ShowerRecipe
 from ansatz.calo.writing import ShowerWriter
 from ansatz.data.contents import DAMAGE
-from ansatz.evaluate.watch import Watch, unseen
 from ansatz.models.boltzmann.device import Device
 from ansatz.models.boltzmann.diagnostics import Mixing
 from ansatz.models.vae.machine_prior import MachinePrior
 from ansatz.protocol.errors import DataError
+from ansatz.protocol.watch import Watch, unseen
 from ansatz.runs.files import alone, make_folder, write_atomic
 from ansatz.runs.run import Run
 

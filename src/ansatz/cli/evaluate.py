@@ -48,14 +48,14 @@ def run(words: list[str]) -> int:
     fitted = load_all(found.run)
     members = fitted.members if isinstance(fitted, Ensemble) else (fitted,)
     first = members[0]
-    dataset = None if found.data is None else first.read(found.data)
+    watch = partial(watched, quiet=found.quiet)
+    dataset = None if found.data is None else first.read(found.data, watch=watch)
     if dataset is None or first.learnt_from(dataset):
-        part, dataset = first.held_out(dataset)
+        part, dataset = first.held_out(dataset, watch=watch)
         what = f"{len(dataset):,} {part} events of {found.data or first.record.source}"
     else:
         what = f"{len(dataset):,} events of {found.data}"
     labels = _labels(first, found.data) if found.classify else None
-    watch = partial(watched, quiet=found.quiet)
     judged = [
         judge(
             run,

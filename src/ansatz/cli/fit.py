@@ -1,13 +1,14 @@
 """`ansatz fit`: a new run, or one that goes on."""
 
 from dataclasses import dataclass, make_dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import tyro
 
 from ansatz.cli.arguments import Common, DataName, parse, say, wants_help
-from ansatz.cli.output import print_json
+from ansatz.cli.output import print_json, watched
 from ansatz.cli.width import filled
 from ansatz.data.options import DataOptions
 from ansatz.protocol.errors import AnsatzError, OptionError
@@ -153,7 +154,7 @@ def _draw(path: Path, *, quiet: bool) -> Path | None:
     if not quiet:
         say("Drawing the report ...")
     try:
-        report = write_report(path)
+        report = write_report(path, watch=partial(watched, quiet=quiet))
     except AnsatzError as error:
         say(f"There is no report: {error}")
         return None

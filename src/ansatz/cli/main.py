@@ -1,16 +1,22 @@
 """The entry point: which command, and what an error looks like."""
 
+import signal
 import sys
 import textwrap
+import threading
 import time
 import warnings
+import weakref
 from importlib import import_module
+from types import FrameType
 from typing import TextIO
 
 from ansatz.cli.width import columns
 from ansatz.protocol.errors import AnsatzError, OptionError, nearest
 
 STARTED = time.monotonic()
+AGAIN = 0.05
+"""Seconds until a Ctrl-C that came at a bad moment comes again."""
 
 COMMANDS = {
     "fit": "fit a model to data, or go on with a fit",
@@ -51,6 +57,9 @@ def main() -> None:
     Any other exception is a bug: Python prints its traceback and exits with 1.
     """
     warnings.showwarning = _print_warning
+    # A shell may have said that it is ignored.
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _interrupted)
     try:
         code = run(sys.argv[1:])
         sys.stdout.flush()
@@ -91,6 +100,20 @@ def run(words: list[str]) -> int:
     if name not in COMMANDS:
         raise OptionError(f"There is no command {name!r}. {_meant(name)}")
     return import_module(f"ansatz.cli.{name}").run(rest)
+
+
+def _interrupted(number: int, frame: FrameType | None) -> None:
+    """Ctrl-C ends the command, also where Python would not hear of it.
+
+    What is raised while a weak reference is let go of is printed and forgotten. HDF5's library is
+    there whenever a block has been read, which takes long.
+    """
+    while frame is not None:
+        if frame.f_code.co_filename == weakref.__file__:
+            threading.Timer(AGAIN, signal.raise_signal, (number,)).start()
+            return
+        frame = frame.f_back
+    raise KeyboardInterrupt
 
 
 def _meant(name: str) -> str:

@@ -5,23 +5,19 @@ import math
 import shutil
 import sys
 import textwrap
-import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
-from rich.console import Console
-from rich.progress import Progress
 
 from ansatz.data.write import Writer
-
-SECONDS_BETWEEN_LINES = 10.0
+from ansatz.runs.watched import watched
 
 NARROWEST = 20
 """Characters of a table's last column, at the least."""
-
-Batch = TypeVar("Batch")
+INDENT = 4
+"""Of columns that stand below the first ones."""
 
 
 def print_json(content: dict[str, Any]) -> None:
@@ -30,18 +26,48 @@ def print_json(content: dict[str, Any]) -> None:
 
 
 def print_table(rows: Sequence[Sequence[str]], header: Sequence[str] = ()) -> None:
-    """Columns of text, each as wide as it needs; on a terminal the last one breaks at its edge."""
+    """Columns of text, each as wide as it needs; on a terminal the last one breaks at its edge.
+
+    Where the others leave it no room, columns stand in several lines of the terminal, one row
+    below the other.
+    """
     lines = [tuple(header), *map(tuple, rows)] if header else list(map(tuple, rows))
     widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
-    before = sum(widths[:-1]) + 2 * (len(widths) - 1)
-    room = shutil.get_terminal_size().columns - before if sys.stdout.isatty() else widths[-1]
+    room = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    groups = _groups(widths, room)
     for line in lines:
-        *cells, last = line
-        first, *others = textwrap.wrap(last, max(room, NARROWEST)) or [""]
-        shown = [f"{cell:{width}}" for cell, width in zip(cells, widths[:-1], strict=True)]
-        print("  ".join([*shown, first]).rstrip())
-        for other in others:
-            print(" " * before + other)
+        for number, group in enumerate(groups):
+            indent = INDENT if number else 0
+            if not number or any(line[i] for i in group):
+                _print_cells([line[i] for i in group], [widths[i] for i in group], indent, room)
+
+
+def _groups(widths: Sequence[int], room: int | None) -> list[list[int]]:
+    """Which columns stand side by side."""
+    *others, last = widths
+    if room is None or sum(others) + 2 * len(others) + min(last, NARROWEST) <= room:
+        return [list(range(len(widths)))]
+    groups, taken = [[0]], widths[0]
+    for i, width in enumerate(widths[1:], 1):
+        if taken + 2 + min(width, NARROWEST if i == len(others) else width) > room:
+            groups.append([])
+            taken = INDENT - 2
+        groups[-1].append(i)
+        taken += 2 + width
+    return groups
+
+
+def _print_cells(
+    cells: Sequence[str], widths: Sequence[int], indent: int, room: int | None
+) -> None:
+    *others, last = cells
+    before = indent + sum(widths[:-1]) + 2 * len(others)
+    most = widths[-1] if room is None else max(room - before, NARROWEST)
+    first, *further = textwrap.wrap(last, max(most, 1)) or [""]
+    shown = [f"{cell:{width}}" for cell, width in zip(others, widths, strict=False)]
+    print((" " * indent + "  ".join([*shown, first])).rstrip())
+    for other in further:
+        print(" " * before + other)
 
 
 def write_batches(
@@ -63,37 +89,6 @@ def write_batches(
         writer.append(first)
         for batch in batches:
             writer.append(batch)
-
-
-def watched(
-    batches: Iterator[Batch],
-    total: int,
-    verb: str,
-    *,
-    quiet: bool = False,
-    count: Callable[[Any], int] = len,
-) -> Iterator[Batch]:
-    """Pass batches on: with a bar on a terminal, elsewhere with a line every some seconds."""
-    console = Console(stderr=True, highlight=False)
-    if quiet:
-        yield from batches
-    elif console.is_terminal:
-        with Progress(console=console, transient=True) as bar:
-            task = bar.add_task(verb, total=total)
-            for batch in batches:
-                bar.advance(task, count(batch))
-                yield batch
-    else:
-        done, started = 0, time.monotonic()
-        said = started
-        for batch in batches:
-            done += count(batch)
-            now = time.monotonic()
-            if now - said > SECONDS_BETWEEN_LINES:
-                left = (now - started) * (total - done) / done
-                console.print(f"{verb}: {done:,} of {total:,}, {left:.0f} s left")
-                said = now
-            yield batch
 
 
 def _plain(value: Any) -> Any:

@@ -1,13 +1,14 @@
 """`ansatz report`: a page of all that a run has to show."""
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import tyro
 
 from ansatz.cli.arguments import Common, RunPath, parse, say
-from ansatz.cli.output import print_json
+from ansatz.cli.output import print_json, watched
 from ansatz.protocol.errors import DataError, RunError
 
 
@@ -39,7 +40,8 @@ def run(words: list[str]) -> int:
         raise RunError(f"Cannot write {found.out}: it is no file. Give another --out.")
     from ansatz.report import write_report
 
-    report = write_report(found.run, found.data, out=found.out, seed=found.seed)
+    watch = partial(watched, quiet=found.quiet)
+    report = write_report(found.run, found.data, out=found.out, seed=found.seed, watch=watch)
     if found.json:
         print_json({"report": report.page, "figures": report.figures, "missing": report.missing})
     elif not found.quiet:

@@ -8,7 +8,10 @@ from ansatz.data.contents import Contents, Field
 from ansatz.data.dataset import Column, Dataset
 from ansatz.data.events import events_of
 from ansatz.data.options import DataOptions
-from ansatz.protocol.errors import DataError, nearest
+from ansatz.protocol.errors import DataError, few, nearest
+
+MOST = 40
+"""Names that are listed in one sentence."""
 
 MOST_CATEGORIES = 256
 """Whole numbers with more distinct values than this are numbers, not categories."""
@@ -78,7 +81,7 @@ def _check_names(contents: Contents, options: DataOptions) -> None:
         if name not in known:
             hint = nearest(name, known)
             # Without a close name the hint is a list already.
-            listing = f" It has {_few(known)}." if hint.startswith("Did") else ""
+            listing = f" It has {few(known, MOST)}." if hint.startswith("Did") else ""
             raise DataError(f"{contents.name} has no {kind} {name!r}. {hint}{listing}")
         if name in seen:
             where = f"twice in {use}" if seen[name] == use else f"in both {seen[name]} and {use}"
@@ -94,18 +97,14 @@ def _undecided(contents: Contents, options: DataOptions) -> DataError:
     if not left:
         return DataError(
             f"{contents.name} has nothing left to learn: every column or key has another use. "
-            f"It has {_few([field.name for field in contents.fields])}."
+            f"It has {few([field.name for field in contents.fields], MOST)}."
         )
     if len(left) == 1:
         return _not_numbers(contents, left[0])
     return DataError(
         f"{contents.name} holds several arrays; say which are the events with --events KEY. "
-        f"It has {_few([str(field) for field in left], '; ')}."
+        f"It has {few([str(field) for field in left], MOST, '; ')}."
     )
-
-
-def _few(words: list[str], between: str = ", ") -> str:
-    return between.join(words[:40]) + (f" and {len(words) - 40} more" if len(words) > 40 else "")
 
 
 def _not_numbers(contents: Contents, field: Field) -> DataError:

@@ -1,45 +1,79 @@
 """All numbers of a dataset are finite; only where NaN is asked for, a number may be missing."""
 
+from collections.abc import Iterator
+from pathlib import Path
+
 import numpy as np
 
 from ansatz.data.contents import spans
 from ansatz.data.dataset import Column, Dataset
 from ansatz.data.stored import Stored
 from ansatz.protocol.errors import DataError
+from ansatz.protocol.watch import Watch, unseen
+
+Values = np.ndarray | Stored
 
 
-def check_finite(dataset: Dataset, *, settled: bool = False) -> None:
+def check_finite(dataset: Dataset, *, settled: bool = False, watch: Watch = unseen) -> None:
     """Refuses NaN and infinite numbers, and says where they are.
 
     Where events may miss numbers NaN is one that was not observed; of every event some must be.
     Where it is `settled` what is read, since a run has learnt it, no other choice is offered.
     """
+    if dataset.events.dtype.kind == "f":
+        for _ in checked(dataset, settled=settled, watch=watch):
+            pass
+    check_given(dataset, settled=settled)
+
+
+def check_given(dataset: Dataset, *, settled: bool = False) -> None:
+    """The same of conditions and weights alone."""
+    for what, values, columns in (
+        ("conditions", dataset.conditions, dataset.condition_columns),
+        ("weights", dataset.weights, ()),
+    ):
+        if values is not None:
+            for _ in _finite(what, values, columns, dataset.name, settled, _in_turn(values)):
+                pass
+
+
+def checked(
+    dataset: Dataset, *, settled: bool = False, watch: Watch = unseen
+) -> Iterator[np.ndarray]:
+    """All events, block by block, for whoever wants to see them while they are checked.
+
+    What there is to refuse is refused once the last has gone by. `watch` sees those in a file.
+    """
+    events, blocks = dataset.events, _in_turn(dataset.events)
+    if isinstance(events, Stored):
+        blocks = watch(blocks, len(events), f"Reading {Path(dataset.name).name}")
+    if events.dtype.kind != "f":
+        return blocks
     if dataset.missing:
-        _check_observed(dataset.events, dataset.name)
-    else:
-        _check("events", dataset.events, dataset.event_columns, dataset.name, settled)
-    if dataset.conditions is not None:
-        _check("conditions", dataset.conditions, dataset.condition_columns, dataset.name, settled)
-    if dataset.weights is not None:
-        _check("weights", dataset.weights, (), dataset.name, settled)
+        return _observed(events, dataset.name, blocks)
+    return _finite("events", events, dataset.event_columns, dataset.name, settled, blocks)
 
 
-def _check(
+def _in_turn(values: Values) -> Iterator[np.ndarray]:
+    return (values[span] for span in spans(values.shape))
+
+
+def _finite(
     what: str,
-    values: np.ndarray | Stored,
+    values: Values,
     columns: tuple[Column, ...],
     name: str,
     settled: bool,
-) -> None:
-    if values.dtype.kind != "f":
-        return
-    wrong, infinite = _Found(), False
-    for span in spans(values.shape):
-        block = values[span]
+    blocks: Iterator[np.ndarray],
+) -> Iterator[np.ndarray]:
+    wrong, infinite, start = _Found(), False, 0
+    for block in blocks:
         finite = np.isfinite(block)
         if not finite.all():
-            wrong.add(span.start, ~finite.reshape(len(block), -1).all(axis=1))
+            wrong.add(start, ~finite.reshape(len(block), -1).all(axis=1))
             infinite = infinite or bool(np.isinf(block).any())
+        yield block
+        start += len(block)
     if not wrong.count:
         return
     place = ""
@@ -57,16 +91,15 @@ def _check(
     )
 
 
-def _check_observed(values: np.ndarray | Stored, name: str) -> None:
-    if values.dtype.kind != "f":
-        return
-    infinite, bare = _Found(), _Found()
-    for span in spans(values.shape):
-        block = values[span]
+def _observed(values: Values, name: str, blocks: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
+    infinite, bare, start = _Found(), _Found(), 0
+    for block in blocks:
         observed = ~np.isnan(block)
         rows = observed.reshape(len(block), -1)
-        bare.add(span.start, ~rows.any(axis=1))
-        infinite.add(span.start, np.isinf(block).reshape(rows.shape).any(axis=1))
+        bare.add(start, ~rows.any(axis=1))
+        infinite.add(start, np.isinf(block).reshape(rows.shape).any(axis=1))
+        yield block
+        start += len(block)
     n = len(values)
     if infinite.count:
         raise DataError(

@@ -5,7 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ansatz.data.dataset import Dataset
+from ansatz.data.finite import checked
 from ansatz.data.stored import Stored
+from ansatz.protocol.watch import Watch, unseen
 
 BLOCK_BYTES = 1 << 24
 
@@ -59,6 +62,28 @@ class Survey:
 def survey(events: np.ndarray | Stored, index: np.ndarray | None = None) -> Survey:
     """The events, or those at `index`, gone through once."""
     return Survey(lambda: blocks(events, index), gather(blocks(events, index)))
+
+
+def survey_checked(dataset: Dataset, index: np.ndarray, watch: Watch = unseen) -> Survey:
+    """The events at `index`; all are gone through once, and checked on the way."""
+
+    def again() -> Iterator[np.ndarray]:
+        parts = blocks(dataset.events, index)
+        stored = isinstance(dataset.events, Stored)
+        return watch(parts, len(index), "Reading it again") if stored else parts
+
+    return Survey(again, gather(_those(checked(dataset, watch=watch), index)))
+
+
+def _those(parts: Iterable[np.ndarray], index: np.ndarray) -> Iterator[np.ndarray]:
+    """The events at `index` of all, in float64, as parts of them go by."""
+    index, start, first = np.sort(index), 0, 0
+    for part in parts:
+        start, begin = start + len(part), start
+        after = int(np.searchsorted(index, start))
+        if after > first:
+            yield np.asarray(part[index[first:after] - begin], np.float64)
+        first = after
 
 
 def blocks(events: np.ndarray | Stored, index: np.ndarray | None = None) -> Iterator[np.ndarray]:

@@ -21,6 +21,25 @@ LEAST_BYTES = 8
 MIB = 1 << 20
 
 
+class _Waiting:
+    """Rows that are wanted of the blocks of a file, whatever their order."""
+
+    def __init__(self, index: np.ndarray, stored: "Stored") -> None:
+        self.index, self._rows = index, stored.block_rows
+        self.values = np.empty((len(index), *stored.shape[1:]), stored.dtype)
+        home = index // self._rows
+        order = np.argsort(home, kind="stable")
+        blocks, starts = np.unique(home[order], return_index=True)
+        self.places = dict(zip(blocks.tolist(), np.split(order, starts[1:]), strict=False))
+        """Which of them are still to come, by their block."""
+
+    def take(self, block: int, rows: np.ndarray) -> None:
+        """Those that are in this block, if they have not come yet."""
+        places = self.places.pop(block, None)
+        if places is not None:
+            self.values[places] = rows[self.index[places] - block * self._rows]
+
+
 class Stored:
     """Rows of an array in a file, of which about `buffer` bytes may be held in memory.
 
@@ -39,6 +58,7 @@ class Stored:
         self._fill = rows.fill
         self._checksums: list[int | None] = [None] * -(-shape[0] // self.block_rows)
         self._recent: tuple[int, np.ndarray] | None = None
+        self._waiting: list[_Waiting] = []
         self._check_size(rows.chunk)
 
     def _check_size(self, chunk: int) -> None:
@@ -91,6 +111,14 @@ class Stored:
                 self._kept(block)
         return np.array(self._checksums, np.uint32)
 
+    def keep(self, index: np.ndarray) -> None:
+        """Keeps the rows at `index` as their blocks go by, for whoever asks for just these next.
+
+        So one way through the file will do for all that is wanted of it.
+        """
+        if len(index):
+            self._waiting.append(_Waiting(index, self))
+
     def __getitem__(self, key: slice | np.ndarray) -> np.ndarray:
         if isinstance(key, slice):
             start, stop, step = key.indices(len(self))
@@ -126,13 +154,15 @@ class Stored:
         index = np.where(index < 0, index + len(self), index)
         if len(index) and not (index.min() >= 0 and index.max() < len(self)):
             raise IndexError(f"An index is outside the {len(self)} stored events.")
-        values = np.empty((len(index), *self.shape[1:]), self.dtype)
-        home = index // self.block_rows
-        order = np.argsort(home, kind="stable")
-        blocks, starts = np.unique(home[order], return_index=True)
-        for block, places in zip(blocks.tolist(), np.split(order, starts[1:]), strict=False):
-            values[places] = self._kept(block)[index[places] - block * self.block_rows]
-        return values
+        for waiting in self._waiting:
+            if np.array_equal(waiting.index, index):
+                self._waiting.remove(waiting)
+                break
+        else:
+            waiting = _Waiting(index, self)
+        for block in list(waiting.places):
+            waiting.take(block, self._kept(block))
+        return waiting.values
 
     def _kept(self, block: int) -> np.ndarray:
         """A block, of which the last one is kept: for whoever goes through the rows in turn."""
@@ -146,6 +176,8 @@ class Stored:
         self.read(block, values)
         # Parts of it are handed out as they are.
         values.flags.writeable = False
+        for waiting in self._waiting:
+            waiting.take(block, values)
         self._recent = block, values
         return values
 

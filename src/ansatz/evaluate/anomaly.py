@@ -10,9 +10,9 @@ from ansatz.evaluate import alarm
 from ansatz.evaluate.alarm import Rate, Threshold
 from ansatz.evaluate.estimate import Estimate
 from ansatz.evaluate.ranking import area_under_curve
-from ansatz.evaluate.watch import Watch, unseen
 from ansatz.protocol.capabilities import Bound, Codec, Density, Unnormalised
 from ansatz.protocol.errors import AnsatzError, OptionError
+from ansatz.protocol.watch import Watch, unseen
 from ansatz.runs.run import Run
 
 SHARE = 0.5

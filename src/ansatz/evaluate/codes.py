@@ -5,8 +5,8 @@ import numpy as np
 from ansatz.data.dataset import Dataset
 from ansatz.evaluate.told_apart import area, small_test, some
 from ansatz.evaluate.two_sample import TwoSample
-from ansatz.evaluate.watch import Watch, unseen
 from ansatz.protocol.measure import Measure
+from ansatz.protocol.watch import Watch, unseen
 from ansatz.runs.run import Run
 
 

@@ -13,7 +13,7 @@ from scipy.optimize import nnls
 
 from ansatz.evaluate.drawn import drawn
 from ansatz.evaluate.estimate import Estimate
-from ansatz.evaluate.watch import Watch, unseen
+from ansatz.protocol.watch import Watch, unseen
 
 LEAST, MOST, SIZES, RESAMPLINGS = 10_000, 50_000, 10, 20
 """The batch sizes N, uniform in 1/N, and how many batches there are of each."""

@@ -10,7 +10,6 @@ from ansatz.evaluate.classify import MOST, classify
 from ansatz.evaluate.codes import code_measure
 from ansatz.evaluate.estimate import weighted_mean
 from ansatz.evaluate.samples import sample_measure, sample_measures
-from ansatz.evaluate.watch import Watch, unseen
 from ansatz.protocol.capabilities import (
     Bound,
     Codec,
@@ -22,6 +21,7 @@ from ansatz.protocol.capabilities import (
 from ansatz.protocol.errors import OptionError
 from ansatz.protocol.figures import Labels
 from ansatz.protocol.measure import Measure
+from ansatz.protocol.watch import Watch, unseen
 from ansatz.runs.run import Run
 
 

@@ -10,7 +10,7 @@ from jaxtyping import Float
 
 from ansatz.evaluate.drawn import drawn
 from ansatz.evaluate.estimate import Estimate
-from ansatz.evaluate.watch import Watch, unseen
+from ansatz.protocol.watch import Watch, unseen
 
 BATCHES, SIZE = 10, 10_000
 ROWS = 512

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from ansatz.evaluate.estimate import Estimate, weighted_mean
-from ansatz.evaluate.watch import Watch, unseen
+from ansatz.protocol.watch import Watch, unseen
 
 NEIGHBOURS = 5
 ENTRIES = 1 << 22

@@ -7,9 +7,9 @@ from ansatz.data.dataset import Dataset
 from ansatz.evaluate.estimate import Estimate
 from ansatz.evaluate.neighbours import coverage_by_chance, neighbourhoods
 from ansatz.evaluate.told_apart import area, small_test, some
-from ansatz.evaluate.watch import Watch, unseen
 from ansatz.protocol.keys import Stream, stream
 from ansatz.protocol.measure import Measure
+from ansatz.protocol.watch import Watch, unseen
 from ansatz.runs.conditions import rows_of
 from ansatz.runs.pipeline import batch_of
 from ansatz.runs.run import Run

@@ -6,8 +6,8 @@ import numpy as np
 
 from ansatz.data.dataset import Dataset
 from ansatz.evaluate.two_sample import TwoSample, classifier_test
-from ansatz.evaluate.watch import Watch
 from ansatz.protocol.measure import Measure
+from ansatz.protocol.watch import Watch
 
 MOST = 10_000
 """Events that are compared with as many draws."""

@@ -18,13 +18,13 @@ from scipy.sparse import csr_array
 from ansatz.data.epoch import Epoch
 from ansatz.evaluate.estimate import Estimate, weighted_mean
 from ansatz.evaluate.ranking import area_under_curve
-from ansatz.evaluate.watch import Watch, unseen
 from ansatz.nets.mlp import MLP
 from ansatz.protocol.gradient import gradient
 from ansatz.protocol.keys import Stream, stream
 from ansatz.protocol.optimiser import Optimiser
 from ansatz.protocol.source import AbstractSource, Batch
 from ansatz.protocol.update import AbstractObjective, Metrics, Score, Step
+from ansatz.protocol.watch import Watch, unseen
 from ansatz.training import Engine
 
 Events: TypeAlias = np.ndarray | csr_array

@@ -5,7 +5,7 @@ code 2; every other exception is a bug and keeps its traceback.
 """
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 class AnsatzError(Exception):
@@ -36,10 +36,17 @@ class NonFiniteError(AnsatzError):
     """Training produced a number that is not finite."""
 
 
+def few(words: Sequence[str], most: int = 4, between: str = ", ") -> str:
+    """The first of many words, and how many more there are."""
+    if len(words) <= most:
+        return between.join(words)
+    return f"{between.join(words[:most])} and {len(words) - most} more"
+
+
 def nearest(word: str, known: Iterable[str]) -> str:
-    """A sentence that names the closest of the `known` words, or lists them all."""
+    """A sentence that names the closest of the `known` words, or lists them."""
     known = list(known)
     close = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
     if close:
         return f"Did you mean {close[0]!r}?"
-    return f"Known: {', '.join(known)}." if known else "There are none."
+    return f"Known: {few(known, 40)}." if known else "There are none."

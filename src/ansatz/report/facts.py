@@ -8,10 +8,14 @@ import equinox as eqx
 import jax
 import numpy as np
 
+from ansatz.protocol.errors import few
 from ansatz.protocol.update import Score
 from ansatz.report.evidence import Evidence
 from ansatz.report.history import VALIDATED, metrics
 from ansatz.runs.record import Record
+
+MOST_NAMES = 24
+"""Of columns; a run's recipe.toml has them all."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +108,7 @@ def data(record: Record) -> list[Fact]:
         ("left out", list(options.drop)),
     ]:
         if words:
-            found.append(Fact(name, ", ".join(words)))
+            found.append(Fact(name, few(words, MOST_NAMES)))
     found.append(Fact("fingerprint", record.fingerprint))
     return found
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from ansatz.protocol.errors import OptionError
 from ansatz.protocol.figures import Figure
+from ansatz.protocol.watch import Watch, unseen
 from ansatz.report import facts
 from ansatz.report.evidence import Evidence, gather
 from ansatz.report.files import FIGURES, write_figures
@@ -28,12 +29,17 @@ class Report:
 
 
 def write_report(
-    run: Run | str | Path, data: Any = None, *, out: str | Path | None = None, seed: int = 0
+    run: Run | str | Path,
+    data: Any = None,
+    *,
+    out: str | Path | None = None,
+    seed: int = 0,
+    watch: Watch = unseen,
 ) -> Report:
     """Write RUN/report.html, or the page `out`, and RUN/figures; an older report is replaced.
 
     Figures are of events held out from the fit, or of `data`. Of a damaged run, or one whose
-    data are gone, there is a report of what is left.
+    data are gone, there is a report of what is left. `watch` sees large files go by.
     """
     found = gather(run)
     if out is not None:
@@ -42,7 +48,7 @@ def write_report(
         page = found.path / "report.html"
     else:
         raise OptionError("The run is in memory alone: say with `out` where its report goes.")
-    renderings = [render(figure) for figure in _figures(found, data, seed)]
+    renderings = [render(figure) for figure in _figures(found, data, seed, watch)]
     if found.path is None:
         _write_page(page, found, renderings, "")
         return Report(page, {}, tuple(found.missing))
@@ -73,16 +79,18 @@ def _write_page(page: Path, found: Evidence, renderings: list[Rendering], folder
     write_atomic(page, content.html().encode())
 
 
-def _figures(found: Evidence, data: Any, seed: int) -> list[Figure]:
+def _figures(found: Evidence, data: Any, seed: int, watch: Watch) -> list[Figure]:
     """How the fit went, and what its model shows with the data or without them."""
     curves = history(found.histories, facts.score(found.record))
     figures: list[Figure] = [] if curves is None else [curves]
     run = found.run
     if run is not None and data is not None:
         # Data that were named and cannot be had are a mistake.
-        figures += run.figures(data, seed=seed)
+        figures += run.figures(data, seed=seed, watch=watch)
     elif run is not None:
-        held_out = found.unless_missing("Figures of the data are", lambda: run.figures(seed=seed))
+        held_out = found.unless_missing(
+            "Figures of the data are", lambda: run.figures(seed=seed, watch=watch)
+        )
         figures += run.figures_without_data(seed=seed) if held_out is None else held_out
     names = [figure.name for figure in figures]
     if len(set(names)) < len(names):

@@ -18,6 +18,7 @@ from ansatz.protocol.errors import NonFiniteError
 from ansatz.protocol.keys import Stream, stream
 from ansatz.protocol.recipe import Recipe
 from ansatz.protocol.source import AbstractSource, Batch
+from ansatz.protocol.watch import unseen
 from ansatz.runs.ensemble import Ensemble
 from ansatz.runs.files import alone
 from ansatz.runs.folder import RunFolder, check_free, create
@@ -55,16 +56,18 @@ def fit(
     """
     join_cluster()
     first = is_first_process()
+    watcher = watcher if first else None
+    watch = unseen if watcher is None else watcher.reading
     if out is not None and first:
         check_free(out, force)
     with precision(recipe.dtype):
-        fitting = prepare(recipe, data, options, nets or {}, start)
+        fitting = prepare(recipe, data, options, nets or {}, start, watch)
         folder = None
         if out is not None and first:
             saved = [fitting.saved(member) for member in fitting.members(fitting.state)]
             folder = create(out, fitting.record, saved, force=force)
         with nullcontext() if folder is None else alone(folder.path):
-            return _train(fitting, folder, watcher if first else None)
+            return _train(fitting, folder, watcher)
 
 
 def resume(
@@ -82,10 +85,12 @@ def resume(
     """
     join_cluster()
     first = is_first_process()
+    watcher = watcher if first else None
+    watch = unseen if watcher is None else watcher.reading
     folder = RunFolder(path)
     recipe = Record.load(path).recipe
     with alone(folder.path) if first else nullcontext(), precision(recipe.dtype):
-        fitting = further(folder, epochs, data, nets or {})
+        fitting = further(folder, epochs, data, nets or {}, watch)
         # Nobody may still be reading the checkpoints when the first process writes new ones.
         wait_for_all("checkpoints are read")
         if not first:

@@ -13,9 +13,10 @@ from jaxtyping import Array
 
 from ansatz.data.dataset import Dataset
 from ansatz.data.fingerprint import fingerprint
-from ansatz.data.finite import in_precision
-from ansatz.data.read import read
+from ansatz.data.finite import check_finite, in_precision
+from ansatz.data.read import unchecked
 from ansatz.data.split import split
+from ansatz.data.stored import Stored
 from ansatz.protocol.capabilities import (
     Codec,
     CodeSampler,
@@ -24,8 +25,9 @@ from ansatz.protocol.capabilities import (
     Sampler,
     capabilities,
 )
-from ansatz.protocol.errors import DataError, OptionError, RunError
+from ansatz.protocol.errors import DataError, OptionError, RunError, few
 from ansatz.protocol.keys import Stream, stream
+from ansatz.protocol.watch import Watch, unseen
 from ansatz.runs import pipeline as through
 from ansatz.runs.conditions import rows_given, rows_of
 from ansatz.runs.pipeline import Pipeline, batch_of, over
@@ -56,33 +58,48 @@ class Fitted:
         """The names of the model's capabilities."""
         return capabilities(type(self.model))
 
-    def read(self, data: Any, *, holes: bool = False) -> Dataset:
+    def read(
+        self,
+        data: Any,
+        *,
+        holes: bool = False,
+        wanted: Callable[[Dataset], np.ndarray] | None = None,
+        watch: Watch = unseen,
+    ) -> Dataset:
         """The data as this run reads them: its columns, its categories, its event shape.
 
         With `holes` NaN is a number that was not observed, if the model knows what to make of it,
-        even if none was missing of the events that it was fitted to.
+        even if none was missing of the events that it was fitted to. Of a file larger than the
+        buffer the events that are `wanted` next are kept as it is read, and `watch` sees it go by.
         """
         options = self.record.options
         if holes and isinstance(self.model, Completer):
             options = replace(options, missing="nan")
-        dataset = read(data, options, settled=True)
+        dataset = unchecked(data, options)
+        if wanted is not None and isinstance(dataset.events, Stored):
+            dataset.events.keep(wanted(dataset))
+        if dataset is not data:
+            check_finite(dataset, settled=True, watch=watch)
+        names = [column.name for column in dataset.event_columns]
+        fitted = [column.name for column in self.record.event_columns]
+        if names and fitted and names != fitted:
+            raise DataError(
+                f"{dataset.name} has other columns than the run was fitted to: it "
+                f"{_differ(names, fitted)}."
+            )
         if dataset.shape != self.record.spec.shape:
             raise DataError(
                 f"{dataset.name} has events of shape {dataset.shape}; "
                 f"the run was fitted to events of shape {self.record.spec.shape}."
             )
-        names = [column.name for column in dataset.event_columns]
-        fitted = [column.name for column in self.record.event_columns]
-        if names and fitted and names != fitted:
-            raise DataError(
-                f"{dataset.name} has the columns {', '.join(names)}; "
-                f"the run was fitted to {', '.join(fitted)}."
-            )
         return dataset
 
-    def held_out(self, data: Any = None) -> tuple[str, Dataset]:
-        """The part of the fitted data that was held out for testing, or else for validation."""
-        dataset = self._as_fitted(data)
+    def held_out(self, data: Any = None, *, watch: Watch = unseen) -> tuple[str, Dataset]:
+        """The part of the fitted data that was held out for testing, or else for validation.
+
+        Of a file larger than the buffer as many as it has room for, chosen at random.
+        """
+        dataset = self._as_fitted(data, lambda found: self._held_out(found)[1], watch)
         name, index = self._held_out(dataset)
         return name, dataset.take(index)
 
@@ -207,9 +224,14 @@ class Fitted:
         """Whether these are the data of the fit, some of which it has learnt."""
         return fingerprint(dataset) == self.record.fingerprint
 
-    def _as_fitted(self, data: Any = None) -> Dataset:
+    def _as_fitted(
+        self,
+        data: Any = None,
+        wanted: Callable[[Dataset], np.ndarray] | None = None,
+        watch: Watch = unseen,
+    ) -> Dataset:
         """The data of the fit, found again or given again."""
-        dataset = self.read(self.record.where(data))
+        dataset = self.read(self.record.where(data), wanted=wanted, watch=watch)
         if not self.learnt_from(dataset):
             # The split of other events would put some that were learnt into the test.
             raise RunError(
@@ -220,12 +242,14 @@ class Fitted:
         return dataset
 
     def _held_out(self, dataset: Dataset) -> tuple[str, np.ndarray]:
-        """The part of the fitted data that was held out, and which of the events it is."""
-        recipe = self.record.recipe
+        """What is held out of the fitted data, and which of the events it is."""
+        recipe, events = self.record.recipe, dataset.events
+        most = events.buffer // events.event_bytes if isinstance(events, Stored) else len(events)
         train, validation, test = split(dataset, recipe.validation, recipe.test, recipe.seed)
         for name, index in [("test", test), ("validation", validation), ("training", train)]:
             if len(index):
-                return name, index
+                # The split is in random order.
+                return (name if len(index) <= most else f"of {len(index):,} {name}"), index[:most]
         raise AssertionError("A split has training events.")
 
     @property
@@ -265,3 +289,12 @@ class Fitted:
             limits = (0, 1) if dtype.kind == "b" else (np.iinfo(dtype).min, np.iinfo(dtype).max)
             return np.clip(np.rint(events), *limits).astype(dtype)
         return events
+
+
+def _differ(names: Sequence[str], fitted: Sequence[str]) -> str:
+    """What columns have that those of the fit have not, and the other way round."""
+    lacking = [name for name in fitted if name not in names]
+    besides = [name for name in names if name not in fitted]
+    ways = [f"lacks {few(lacking)}"] if lacking else []
+    ways += [f"has {few(besides)} besides"] if besides else []
+    return " and ".join(ways) or "has them in another order"

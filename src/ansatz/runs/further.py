@@ -7,24 +7,32 @@ from typing import Any
 import equinox as eqx
 
 from ansatz.data.fingerprint import fingerprint
-from ansatz.data.read import read
+from ansatz.data.finite import check_finite
+from ansatz.data.read import unchecked
+from ansatz.data.stored import Stored
 from ansatz.protocol.errors import OptionError, RunError
+from ansatz.protocol.watch import Watch
 from ansatz.runs.arrays import fill
 from ansatz.runs.checkpoints import last_good
 from ansatz.runs.folder import RunFolder, part
-from ansatz.runs.ready import Fit, engine_of
+from ansatz.runs.ready import Fit, engine_of, judges_of
 from ansatz.runs.record import Record
 from ansatz.runs.structure import empty_pipeline
 from ansatz.training import Standing, TrainingState
 from ansatz.training.devices import count_devices
 
 
-def further(folder: RunFolder, epochs: int | None, data: Any, nets: dict[str, eqx.Module]) -> Fit:
+def further(
+    folder: RunFolder, epochs: int | None, data: Any, nets: dict[str, eqx.Module], watch: Watch
+) -> Fit:
     """A fit that goes on from the last good checkpoint of `folder`."""
     record = Record.load(folder.path)
     if epochs is not None:
         record = replace(record, recipe=record.recipe.with_settings({"epochs": epochs}))
-    dataset = read(record.where(data), record.options, settled=True)
+    dataset = unchecked(record.where(data), record.options)
+    if isinstance(dataset.events, Stored):
+        dataset.events.keep(judges_of(record.recipe, dataset))
+    check_finite(dataset, settled=True, watch=watch)
     if fingerprint(dataset) != record.fingerprint:
         raise RunError(
             f"{dataset.name} has changed since {folder.path} was fitted to it. Put it back as it "

@@ -11,19 +11,21 @@ import numpy as np
 
 from ansatz.data.conditions import fit_conditions
 from ansatz.data.fingerprint import fingerprint
-from ansatz.data.finite import check_learnable, check_size
+from ansatz.data.finite import check_given, check_learnable, check_size
 from ansatz.data.options import DataOptions
-from ansatz.data.read import read
+from ansatz.data.read import unchecked
 from ansatz.data.split import split
-from ansatz.data.statistics import survey
+from ansatz.data.statistics import survey_checked
+from ansatz.data.stored import Stored
 from ansatz.protocol.errors import OptionError, RunError
 from ansatz.protocol.keys import Keys, Stream, streams
 from ansatz.protocol.recipe import Recipe, Spec
 from ansatz.protocol.source import AbstractSource
+from ansatz.protocol.watch import Watch
 from ansatz.runs.arrays import fill
 from ansatz.runs.folder import RunFolder, part
 from ansatz.runs.pipeline import Pipeline
-from ansatz.runs.ready import Fit, batches_of, engine_of
+from ansatz.runs.ready import Fit, batches_of, engine_of, judges_of
 from ansatz.runs.record import Record
 from ansatz.runs.structure import check_nets, preprocessing_of
 from ansatz.training import stack
@@ -38,10 +40,12 @@ def prepare(
     options: DataOptions,
     nets: dict[str, eqx.Module],
     start: Path | None,
+    watch: Watch,
 ) -> Fit:
     """A fit from its first step; with `start`, from the weights of that run."""
     check_nets(recipe, nets)
-    dataset = read(data, options)
+    dataset = unchecked(data, options)
+    check_given(dataset)
     if dataset.missing and not recipe.takes_missing:
         raise OptionError(
             f"{recipe.kind} cannot learn from events with missing numbers: leave these events "
@@ -53,6 +57,10 @@ def prepare(
             f"{np.sum(dataset.weights < 0):,}: leave these events out, or learn without --weights."
         )
     train, _, _ = split(dataset, recipe.validation, recipe.test, recipe.seed)
+    if isinstance(dataset.events, Stored):
+        for index in (train[:FIRST_BATCH], judges_of(recipe, dataset)):
+            dataset.events.keep(index)
+    seen = survey_checked(dataset, train, watch)
     given = None if dataset.conditions is None else dataset.conditions[train]
     if given is not None:
         check_size(f"The condition of {dataset.name}", given.min(0), given.max(0), recipe.dtype)
@@ -62,7 +70,6 @@ def prepare(
         recipe.dtype,
         logarithms=recipe.log_conditions,
     )
-    seen = survey(dataset.events, train)
     check_learnable(dataset, seen.statistics.count)
     check_size(dataset.name, seen.statistics.minimum, seen.statistics.maximum, recipe.dtype)
     table = bool(dataset.event_columns)

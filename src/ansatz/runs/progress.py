@@ -1,17 +1,19 @@
 """What a person sees while a model is fitted, on standard error."""
 
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import equinox as eqx
 import jax
+import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 from ansatz.runs.ready import Fit
+from ansatz.runs.watched import SECONDS_BETWEEN_LINES, watched
 from ansatz.training import ChunkEnd, Row
 
-SECONDS_BETWEEN_LINES = 10.0
 BAR, SHORT_BAR, NARROW = 24, 10, 100
 """Characters of the bar, and of the one on a terminal that is narrower than the third."""
 
@@ -29,6 +31,10 @@ class Watcher:
         self.rate = 0.0
         self.chunks = 0
         self.last_line = -SECONDS_BETWEEN_LINES
+
+    def reading(self, blocks: Iterator[np.ndarray], total: int, what: str) -> Iterator[np.ndarray]:
+        """Pass on the blocks of a file that is read before there is a fit."""
+        return watched(blocks, total, what)
 
     def begin(self, fit: Fit) -> None:
         """Say what is about to be fitted to what."""

@@ -11,6 +11,7 @@ from ansatz.data.dataset import Dataset
 from ansatz.data.split import split
 from ansatz.data.stored import SHARE
 from ansatz.data.streamed import source_of
+from ansatz.protocol.recipe import Recipe
 from ansatz.runs.pipeline import Pipeline
 from ansatz.runs.record import Record
 from ansatz.training import Engine, TrainingState
@@ -57,8 +58,8 @@ class Fit:
 def engine_of(record: Record, pipeline: Pipeline, dataset: Dataset) -> Engine:
     """What learns `dataset` as the record says."""
     recipe = record.recipe
-    train, validation, _ = split(dataset, recipe.validation, recipe.test, recipe.seed)
-    judges = validation[: _held(dataset)]
+    train, _, _ = split(dataset, recipe.validation, recipe.test, recipe.seed)
+    judges = judges_of(recipe, dataset)
     return Engine(
         update=recipe.update(record.spec),
         source=source_of(
@@ -82,13 +83,16 @@ def engine_of(record: Record, pipeline: Pipeline, dataset: Dataset) -> Engine:
     )
 
 
-def _held(dataset: Dataset) -> int | None:
-    """How many events of a streamed file may be held in memory to validate on; None for all.
+def judges_of(recipe: Recipe, dataset: Dataset) -> np.ndarray:
+    """The events to validate on: of a streamed file as many as may be held in memory.
 
     The file is not read again for them at every epoch. They are a random sample either way.
     """
+    _, validation, _ = split(dataset, recipe.validation, recipe.test, recipe.seed)
     events = dataset.events
-    return None if isinstance(events, np.ndarray) else events.buffer // SHARE // events.event_bytes
+    if isinstance(events, np.ndarray):
+        return validation
+    return validation[: events.buffer // SHARE // events.event_bytes]
 
 
 def batches_of(

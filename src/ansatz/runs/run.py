@@ -16,6 +16,7 @@ from ansatz.protocol.errors import OptionError
 from ansatz.protocol.figures import Figure, Labels
 from ansatz.protocol.keys import Stream, stream
 from ansatz.protocol.measure import Measure
+from ansatz.protocol.watch import Watch, unseen
 from ansatz.runs.conditions import rows_of
 from ansatz.runs.fitted import Fitted
 from ansatz.runs.look import look
@@ -155,21 +156,25 @@ class Run(Fitted):
         )
         return epochs, values
 
-    def figures(self, data: Any = None, *, events: int = 2000, seed: int = 0) -> tuple[Figure, ...]:
+    def figures(
+        self, data: Any = None, *, events: int = 2000, seed: int = 0, watch: Watch = unseen
+    ) -> tuple[Figure, ...]:
         """What is worth looking at, as arrays and labels, in the units of the data.
 
         It is drawn from so many `events` of the data, or of those held out from the fit, chosen
         at random. Labels found beside the events colour their codes.
         """
+
+        def some(found: Dataset) -> np.ndarray:
+            index = self._held_out(found)[1] if data is None else np.arange(len(found))
+            generator = np.random.Generator(np.random.Philox(seed))
+            return generator.choice(index, min(events, len(index)), replace=False)
+
         if data is None:
-            dataset = self._as_fitted()
-            index = self._held_out(dataset)[1]
+            dataset = self._as_fitted(None, some, watch)
         else:
-            dataset = self.read(data)
-            index = np.arange(len(dataset))
-        labels = self._labels(dataset, data)
-        generator = np.random.Generator(np.random.Philox(seed))
-        chosen = generator.choice(index, min(events, len(index)), replace=False)
+            dataset = self.read(data, wanted=some, watch=watch)
+        labels, chosen = self._labels(dataset, data), some(dataset)
         dataset = dataset.take(chosen)
         rows = rows_of(dataset, self.record.condition_columns)
         return look(self, seed, dataset, rows, None if labels is None else labels.take(chosen))

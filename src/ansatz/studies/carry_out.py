@@ -9,8 +9,8 @@ from typing import Any
 
 import tomli_w
 
-from ansatz.evaluate.watch import Watch, unseen
 from ansatz.protocol.errors import OptionError, RunError
+from ansatz.protocol.watch import Watch, unseen
 from ansatz.report.files import FIGURES, write_figures
 from ansatz.report.rendering import render
 from ansatz.runs.files import alone, unwritable, write_atomic

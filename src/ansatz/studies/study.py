@@ -9,9 +9,9 @@ import numpy as np
 
 from ansatz import api
 from ansatz.data.write import Writer
-from ansatz.evaluate.watch import Watch, unseen
 from ansatz.protocol.errors import RunError
 from ansatz.protocol.figures import Figure
+from ansatz.protocol.watch import Watch, unseen
 from ansatz.report.page import Grid
 from ansatz.runs.ensemble import Ensemble
 from ansatz.runs.load import load_all

@@ -5,6 +5,9 @@ the numbers are those of one device, up to the order of summation.
 """
 
 import os
+import socket
+import time
+import warnings
 from typing import Any
 
 import equinox as eqx
@@ -17,6 +20,8 @@ from jaxtyping import PyTree
 from ansatz.protocol.errors import OptionError
 
 AXIS = "events"
+PATIENCE, SOON = 300.0, 5.0
+"""Seconds to wait for the first process, and until others say that they wait."""
 
 
 def join_cluster() -> None:
@@ -42,6 +47,8 @@ def join_cluster() -> None:
                 f"together, the last two to whole numbers ({error})."
             ) from error
         processes = own["num_processes"]
+        if processes > 1 and own["process_id"] > 0:
+            _await(own["coordinator_address"])
     elif "SLURM_STEP_NODELIST" in environment:
         # Outside a step, as in the batch script itself, nobody else would come.
         processes = int(environment.get("SLURM_NTASKS", 1))
@@ -49,6 +56,27 @@ def join_cluster() -> None:
         processes = int(environment.get("OMPI_COMM_WORLD_SIZE", 1))
     if processes > 1:
         jax.distributed.initialize(**own)
+
+
+def _await(address: str) -> None:
+    """Wait until the first process is there: JAX would say nothing, and then abort."""
+    host, _, port = address.rpartition(":")
+    started, said = time.monotonic(), False
+    while True:
+        try:
+            socket.create_connection((host, int(port)), timeout=1).close()
+            return
+        except (OSError, ValueError, OverflowError) as error:
+            waited = time.monotonic() - started
+            if waited > PATIENCE or not isinstance(error, ConnectionError | TimeoutError):
+                raise OptionError(
+                    f"The first process is not at {address} ({error}): start the one of "
+                    "JAX_PROCESS_ID=0 there, or set JAX_COORDINATOR_ADDRESS to host:port of it."
+                ) from error
+        if waited > SOON and not said:
+            warnings.warn(f"Waiting for the first process at {address}.", stacklevel=2)
+            said = True
+        time.sleep(0.2)
 
 
 def is_first_process() -> bool:

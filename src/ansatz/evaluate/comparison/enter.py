@@ -12,6 +12,7 @@ from ansatz.data.options import DataOptions
 from ansatz.evaluate.comparison.budget import ENDLESS, Budget
 from ansatz.protocol.errors import DataError, OptionError
 from ansatz.protocol.recipe import Recipe, Spec
+from ansatz.protocol.watch import unseen
 from ansatz.runs import fit as fitting
 from ansatz.runs.folder import RunFolder
 from ansatz.runs.history import read_lines
@@ -119,7 +120,7 @@ def _spent(recipe: Recipe, terms: Terms) -> Recipe:
 def _endless(recipe: Recipe, terms: Terms) -> Fit:
     if not recipe.one_pass:
         recipe = replace(recipe, epochs=ENDLESS, patience=0)
-    return prepare(recipe, terms.data, terms.options, {}, None)
+    return prepare(recipe, terms.data, terms.options, {}, None, unseen)
 
 
 def clock(run: Run) -> tuple[float, float] | None:

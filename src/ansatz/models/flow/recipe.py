@@ -1,5 +1,6 @@
 """How the settings of a flow become a model and an update."""
 
+import shlex
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -15,7 +16,7 @@ from ansatz.models.flow.model import Flow
 from ansatz.models.flow.objective import NegativeLogLikelihood, with_noise
 from ansatz.models.flow.own import check_round_trip
 from ansatz.models.flow.settings import FlowSettings
-from ansatz.protocol.errors import OptionError
+from ansatz.protocol.errors import OptionError, few
 from ansatz.protocol.figures import Figure
 from ansatz.protocol.gradient import Group, gradient
 from ansatz.protocol.measure import Measure
@@ -89,13 +90,13 @@ class FlowRecipe(FlowSettings):
     def remarks(self, model: Flow, spec: Spec) -> tuple[str, ...]:
         if "dequantise" in self.preprocess or len(spec.levels) != len(spec.columns):
             return ()
-        whole = [repr(n) for n, k in zip(spec.columns, spec.levels, strict=True) if k]
+        whole = [n for n, k in zip(spec.columns, spec.levels, strict=True) if k]
         if not whole:
             return ()
         return (
-            f"The numbers of {', '.join(whole)} are whole, and a density of them has no bound: its "
-            "log-likelihood says nothing. Leave them out with --drop, or learn a table of whole "
-            "numbers alone, which are dequantised.",
+            f"The numbers of {few([repr(name) for name in whole])} are whole, and a density of "
+            "them has no bound: its log-likelihood says nothing. Leave them out with --drop "
+            f"{shlex.join(whole)}, or learn a table of whole numbers alone, which are dequantised.",
         )
 
     def figures(self, model: Flow, subject: Subject) -> tuple[Figure, ...]:
@@ -140,9 +141,10 @@ class FlowRecipe(FlowSettings):
 def _constant(spec: Spec) -> str:
     """What to say of numbers that never vary."""
     if spec.columns:
-        names = ", ".join(repr(spec.columns[k]) for k in spec.constant)
+        names = [spec.columns[k] for k in spec.constant]
         return (
-            f"The numbers of {names} never vary, and have no density: leave them out with --drop."
+            f"The numbers of {few([repr(name) for name in names])} never vary, and have no "
+            f"density: leave them out with --drop {shlex.join(names)}."
         )
     first = ", ".join(map(str, np.unravel_index(spec.constant[0], spec.shape)))
     return (

@@ -18,6 +18,7 @@ from ansatz.protocol.subject import Subject
 
 MOST_ROWS = 3
 MOST_COMPONENTS = 16
+MOST_COLUMNS = 40
 MOST_CURVES = 6
 
 
@@ -62,16 +63,20 @@ def _components(model: PCA, subject: Subject) -> list[Figure]:
     if len(model.shape) > 1:
         return []
     if subject.axes:
-        shown = components[:MOST_COMPONENTS, : len(subject.axes)]
+        shown, all_of = components[:MOST_COMPONENTS], len(subject.axes)
+        # The names of more would lie on top of each other.
+        largest = np.sort(np.argsort(-np.abs(shown).max(0), kind="stable")[:MOST_COLUMNS])
+        some = f" {len(largest)} of {all_of} numbers, those with the largest shares."
         return [
             Matrix(
                 name=name,
                 title=title,
                 caption="The share of each number of an event (columns) in each direction of "
-                "large variance (rows), as preprocessed: a row has length one.",
-                values=shown,
+                "large variance (rows), as preprocessed: a row has length one."
+                f"{some if len(largest) < all_of else ''}",
+                values=shown[:, largest],
                 row_labels=tuple(f"{i + 1}" for i in range(len(shown))),
-                column_labels=subject.axes,
+                column_labels=tuple(subject.axes[i] for i in largest),
             )
         ]
     place = np.arange(components.shape[1])

@@ -5,6 +5,7 @@ from typing import ClassVar
 
 import equinox as eqx
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import PRNGKeyArray
 
 from ansatz.models.reduce.figures import figures
@@ -17,6 +18,8 @@ from ansatz.protocol.subject import Subject
 from ansatz.protocol.update import AbstractUpdate
 
 LARGEST = 12_000
+FAR_WIDER = 100
+"""Times a column is wider than most, after which hardly another one matters."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +72,21 @@ class PCARecipe(Recipe):
 
     def update(self, spec: Spec) -> AbstractUpdate:
         return PCAUpdate()
+
+    def remarks(self, model: PCA, spec: Spec) -> tuple[str, ...]:
+        reach = np.subtract(spec.highest, spec.lowest)
+        told = len(spec.columns) == len(reach) and np.isfinite(reach).all() and reach.any()
+        if self.preprocess != ("none",) or not told:
+            return ()
+        widest = int(np.argmax(reach))
+        times = reach[widest] / np.median(reach[reach > 0])
+        if times < FAR_WIDER:
+            return ()
+        return (
+            f"{spec.columns[widest]!r} reaches {times:.2g} times as far as half of the columns, "
+            "and components follow what varies most: give columns of different units --preprocess "
+            "standardise.",
+        )
 
     def figures(self, model: PCA, subject: Subject) -> tuple[Figure, ...]:
         return figures(model, subject)
