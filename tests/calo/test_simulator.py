@@ -407,8 +407,9 @@ def test_what_cannot_be_simulated():
                 simulator_of(known, **{name: value})
     with pytest.raises(OptionError, match="slope must be a number"):
         simulator_of(known, slope=float("nan"))
-    with pytest.raises(OptionError, match="threshold must be 0 MeV or more, not -1"):
-        simulator_of(known, threshold=-1.0)
+    for wrong, said in ((-1.0, "-1"), (1e308, r"1e\+308")):
+        with pytest.raises(OptionError, match=rf"0 MeV or more and below 3.4e\+38, not {said}"):
+            simulator_of(known, threshold=wrong)
     with pytest.raises(OptionError, match="The detector has 46 depths; the 5 layers"):
         replace(simulator_of(known), geometry=GEOMETRIES["dataset1-photons"])
     for arguments, message in (

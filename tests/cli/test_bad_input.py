@@ -102,6 +102,7 @@ CASES = {
         ["'relu'", "smooth"],
     ),
     "no value": (f"{FIT} --latent", ["--latent must be followed by a whole number"]),
+    "too large a number": (f"{FIT} --rate 1e308", ["'rate'", "below 3.4e+38, not 1e+308"]),
     "word for a whole number": (f"{FIT} --latent abc", ["--latent", "whole number", "'abc'"]),
     "number for a whole number": (f"{FIT} --epochs=1.5", ["--epochs", "whole number", "'1.5'"]),
     "word for a number": (f"{FIT} --rate quick", ["--rate", "a number", "'quick'"]),

@@ -52,6 +52,7 @@ REFUSED = {
     "text for a number": ({"aperture": "wide"}, "'aperture' of the telescope must be a number"),
     "boolean for a number": ({"aperture": True}, "must be a number"),
     "infinite number": ({"aperture": float("inf")}, "'aperture'.* must be a finite number"),
+    "too large": ({"limit": -1e39}, r"'limit'.* must be a finite number below 3.4e\+38"),
     "no number": ({"limit": float("nan")}, "'limit'.* must be a finite number"),
     "fraction for a whole number": ({"mirrors": 2.0}, "'mirrors'.* must be a whole number"),
     "boolean for a whole number": ({"mirrors": True}, "must be a whole number, not True"),

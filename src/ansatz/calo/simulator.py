@@ -21,6 +21,7 @@ from ansatz.calo.calibration import Calibration
 from ansatz.calo.geometry import Geometry
 from ansatz.calo.medium import Detector
 from ansatz.protocol.errors import OptionError
+from ansatz.protocol.settings import MOST
 
 FEW = 20
 """Rings with more spots than this in an angle have the angles' numbers drawn, not each spot's."""
@@ -54,8 +55,10 @@ class Simulator:
     """Every shower of an energy has the same longitudinal profile, that of the mean ln T, ln a."""
 
     def __post_init__(self) -> None:
-        if not self.threshold >= 0:
-            raise OptionError(f"The threshold must be 0 MeV or more, not {self.threshold:g}.")
+        if not 0 <= self.threshold <= MOST:
+            raise OptionError(
+                f"The threshold must be 0 MeV or more and below {MOST:.2g}, not {self.threshold:g}."
+            )
         if len(self.detector.edges) != len(self.geometry.ids) + 1:
             raise OptionError(
                 f"The detector has {len(self.detector.edges)} depths; the "

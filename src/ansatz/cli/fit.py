@@ -90,8 +90,8 @@ def _fit(name: str, words: list[str]) -> int:
     kind.__doc__ = type(recipe).__doc__
     found: Any = parse(kind, words, f"ansatz fit {name}")
     place, columns, settings = found.place, found.columns, found.settings
-    if place.group:
-        settings = settings.with_settings({"groups": _groups(place.group)})
+    own = {"groups": _groups(place.group)} if place.group else {}
+    settings = settings.with_settings(own)
     from ansatz.cli.main import STARTED
     from ansatz.runs.fit import fit
     from ansatz.runs.progress import Watcher

@@ -1,6 +1,5 @@
 """Settings: frozen dataclasses of plain values, made from what a user or a file says."""
 
-import math
 import types
 import typing
 from collections.abc import Mapping
@@ -8,9 +7,14 @@ from dataclasses import dataclass, fields
 from numbers import Integral, Real
 from typing import Any, ClassVar, Literal, TypeVar
 
+import numpy as np
+
 from ansatz.protocol.errors import OptionError, nearest
 
 Own = TypeVar("Own", bound="Settings")
+
+MOST = float(np.finfo(np.float32).max)
+"""What single precision has no number above."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,8 +78,8 @@ def convert(value: Any, hint: Any, place: str) -> Any:
             value = float(value)
     plain = origin or hint
     if isinstance(value, plain) and not (plain is not bool and isinstance(value, bool)):
-        if isinstance(value, float) and not math.isfinite(value):
-            raise OptionError(f"{place} must be a finite number, not {value}.")
+        if isinstance(value, float) and not abs(value) <= MOST:
+            raise OptionError(f"{place} must be a finite number below {MOST:.2g}, not {value}.")
         return value
     wanted = {
         float: "a number",
