@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 import weakref
 
@@ -14,7 +15,7 @@ import h5py
 import numpy as np
 import pytest
 
-from ansatz.cli.main import main, run
+from ansatz.cli.main import _interrupted, main, run
 from ansatz.protocol.errors import AnsatzError
 
 
@@ -344,3 +345,19 @@ def test_ctrl_c_is_heard_where_python_forgets_what_is_raised(monkeypatch, capsys
         signal.signal(signal.SIGINT, before)
     assert ended.value.code == 130
     assert capsys.readouterr().err == ""
+
+
+def test_ctrl_c_is_heard_again_where_python_would_forget_it(monkeypatch):
+    """Within the code of weak references an exception is printed and dropped: it comes later."""
+    heard = threading.Event()
+    monkeypatch.setattr(signal, "raise_signal", lambda _: heard.set())
+
+    def interrupt():
+        _interrupted(signal.SIGINT, sys._getframe())
+
+    within = {"interrupt": interrupt}
+    exec(compile("def let_go():\n    interrupt()", weakref.__file__, "exec"), within)
+    within["let_go"]()
+    assert heard.wait(10)
+    with pytest.raises(KeyboardInterrupt):
+        interrupt()

@@ -8,7 +8,8 @@ from typing import Annotated
 import tyro
 
 from ansatz.cli.arguments import Common, RunPath, parse, say
-from ansatz.cli.output import print_json, print_table, watched
+from ansatz.cli.output import print_json, print_table
+from ansatz.runs.watched import watched
 
 
 @dataclass(frozen=True, kw_only=True)

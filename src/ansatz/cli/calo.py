@@ -9,8 +9,9 @@ import tyro
 
 from ansatz.cli import calo_baseline, calo_evaluate, calo_generate
 from ansatz.cli.arguments import Common, parse, say, wants_help
-from ansatz.cli.output import print_json, print_table, watched
+from ansatz.cli.output import print_json, print_table
 from ansatz.protocol.errors import OptionError, nearest
+from ansatz.runs.watched import watched
 
 if TYPE_CHECKING:
     from ansatz.calo.info import Info as FileInfo

@@ -8,7 +8,8 @@ from typing import Annotated, Literal
 import tyro
 
 from ansatz.cli.arguments import Common, parse, say
-from ansatz.cli.output import print_json, watched
+from ansatz.cli.output import print_json
+from ansatz.runs.watched import watched
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,8 +10,9 @@ import numpy as np
 import tyro
 
 from ansatz.cli.arguments import Common, parse, say
-from ansatz.cli.output import print_json, print_table, watched, write_batches
+from ansatz.cli.output import print_json, print_table, write_batches
 from ansatz.protocol.errors import OptionError
+from ansatz.runs.watched import watched
 
 if TYPE_CHECKING:
     from ansatz.calo.evaluation import Evaluation

@@ -9,9 +9,10 @@ import numpy as np
 import tyro
 
 from ansatz.cli.arguments import Common, parse, say
-from ansatz.cli.output import print_json, watched
+from ansatz.cli.output import print_json
 from ansatz.cli.sampler import Sampler, device_of
 from ansatz.protocol.errors import OptionError
+from ansatz.runs.watched import watched
 
 RECIPE = "calo-qvae"
 

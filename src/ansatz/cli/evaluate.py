@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 import tyro
 
 from ansatz.cli.arguments import Common, RunPath, parse
-from ansatz.cli.output import print_json, print_table, watched
+from ansatz.cli.output import print_json, print_table
 from ansatz.protocol.errors import OptionError
+from ansatz.runs.watched import watched
 
 if TYPE_CHECKING:
     from ansatz.protocol.figures import Labels

@@ -8,10 +8,11 @@ from typing import Annotated, Any
 import tyro
 
 from ansatz.cli.arguments import Common, DataName, parse, say, wants_help
-from ansatz.cli.output import print_json, watched
+from ansatz.cli.output import print_json
 from ansatz.cli.width import filled
 from ansatz.data.options import DataOptions
 from ansatz.protocol.errors import AnsatzError, OptionError
+from ansatz.runs.watched import watched
 
 HELP = """usage: ansatz fit RECIPE DATA [options]
        ansatz fit --resume RUN [DATA] [--epochs N]
@@ -90,6 +91,7 @@ def _fit(name: str, words: list[str]) -> int:
     kind.__doc__ = type(recipe).__doc__
     found: Any = parse(kind, words, f"ansatz fit {name}")
     place, columns, settings = found.place, found.columns, found.settings
+    # Numbers from the command line are checked as those of a recipe.toml are.
     own = {"groups": _groups(place.group)} if place.group else {}
     settings = settings.with_settings(own)
     from ansatz.cli.main import STARTED

@@ -64,7 +64,7 @@ def _print_cells(
     before = indent + sum(widths[:-1]) + 2 * len(others)
     most = widths[-1] if room is None else max(room - before, NARROWEST)
     first, *further = textwrap.wrap(last, max(most, 1)) or [""]
-    shown = [f"{cell:{width}}" for cell, width in zip(others, widths, strict=False)]
+    shown = [f"{cell:{width}}" for cell, width in zip(others, widths[:-1], strict=True)]
     print((" " * indent + "  ".join([*shown, first])).rstrip())
     for other in further:
         print(" " * before + other)

@@ -8,8 +8,9 @@ from typing import Annotated
 import tyro
 
 from ansatz.cli.arguments import Common, RunPath, parse, say
-from ansatz.cli.output import print_json, watched
+from ansatz.cli.output import print_json
 from ansatz.protocol.errors import DataError, RunError
+from ansatz.runs.watched import watched
 
 
 @dataclass(frozen=True, kw_only=True)

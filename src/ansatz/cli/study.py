@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ansatz.cli.arguments import Common, parse, say, wants_help
-from ansatz.cli.output import print_json, print_table, watched
+from ansatz.cli.output import print_json, print_table
 from ansatz.protocol.errors import OptionError
+from ansatz.runs.watched import watched
 
 if TYPE_CHECKING:
     from ansatz.studies.outcome import Outcome

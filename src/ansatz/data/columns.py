@@ -8,10 +8,7 @@ from ansatz.data.contents import Contents, Field
 from ansatz.data.dataset import Column, Dataset
 from ansatz.data.events import events_of
 from ansatz.data.options import DataOptions
-from ansatz.protocol.errors import DataError, few, nearest
-
-MOST = 40
-"""Names that are listed in one sentence."""
+from ansatz.protocol.errors import MOST, DataError, few, nearest
 
 MOST_CATEGORIES = 256
 """Whole numbers with more distinct values than this are numbers, not categories."""

@@ -23,30 +23,21 @@ from ansatz.data.numpy_files import open_npy, open_npz
 from ansatz.data.options import DEFAULT, DataOptions
 from ansatz.data.tables import open_table
 from ansatz.protocol.errors import DataError
-from ansatz.protocol.watch import Watch, unseen
 
 HEAD = 4096
 """How many bytes tell the format."""
 
 
-def read(
-    source: Any,
-    options: DataOptions = DEFAULT,
-    *,
-    settled: bool = False,
-    watch: Watch = unseen,
-) -> Dataset:
+def read(source: Any, options: DataOptions = DEFAULT) -> Dataset:
     """The dataset in `source`, all its numbers finite but for those that may be missing.
 
     `source` is the path of a file or of a folder, a name of the catalogue, an array of events,
-    a pair of arrays (events, conditions), or a dataset, which is returned as it is. With `settled`
-    the options are those of a run, and no message offers a choice of others. `watch` sees a file
-    go by that is larger than the buffer.
+    a pair of arrays (events, conditions), or a dataset, which is returned as it is.
     """
     if isinstance(source, Dataset):
         return source
     dataset = unchecked(source, options)
-    check_finite(dataset, settled=settled, watch=watch)
+    check_finite(dataset)
     return dataset
 
 

@@ -36,6 +36,10 @@ class NonFiniteError(AnsatzError):
     """Training produced a number that is not finite."""
 
 
+MOST = 40
+"""Names that are listed in one sentence."""
+
+
 def few(words: Sequence[str], most: int = 4, between: str = ", ") -> str:
     """The first of many words, and how many more there are."""
     if len(words) <= most:
@@ -49,4 +53,4 @@ def nearest(word: str, known: Iterable[str]) -> str:
     close = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
     if close:
         return f"Did you mean {close[0]!r}?"
-    return f"Known: {few(known, 40)}." if known else "There are none."
+    return f"Known: {few(known, MOST)}." if known else "There are none."

@@ -9,6 +9,7 @@ import equinox as eqx
 from ansatz.data.fingerprint import fingerprint
 from ansatz.data.finite import check_finite
 from ansatz.data.read import unchecked
+from ansatz.data.split import split
 from ansatz.data.stored import Stored
 from ansatz.protocol.errors import OptionError, RunError
 from ansatz.protocol.watch import Watch
@@ -31,7 +32,9 @@ def further(
         record = replace(record, recipe=record.recipe.with_settings({"epochs": epochs}))
     dataset = unchecked(record.where(data), record.options)
     if isinstance(dataset.events, Stored):
-        dataset.events.keep(judges_of(record.recipe, dataset))
+        recipe = record.recipe
+        _, validation, _ = split(dataset, recipe.validation, recipe.test, recipe.seed)
+        dataset.events.keep(judges_of(dataset, validation))
     check_finite(dataset, settled=True, watch=watch)
     if fingerprint(dataset) != record.fingerprint:
         raise RunError(

@@ -56,9 +56,9 @@ def prepare(
             f"{recipe.kind} cannot learn from events with negative weights, and {dataset.name} has "
             f"{np.sum(dataset.weights < 0):,}: leave these events out, or learn without --weights."
         )
-    train, _, _ = split(dataset, recipe.validation, recipe.test, recipe.seed)
+    train, validation, _ = split(dataset, recipe.validation, recipe.test, recipe.seed)
     if isinstance(dataset.events, Stored):
-        for index in (train[:FIRST_BATCH], judges_of(recipe, dataset)):
+        for index in (train[:FIRST_BATCH], judges_of(dataset, validation)):
             dataset.events.keep(index)
     seen = survey_checked(dataset, train, watch)
     given = None if dataset.conditions is None else dataset.conditions[train]

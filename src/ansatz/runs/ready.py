@@ -11,7 +11,6 @@ from ansatz.data.dataset import Dataset
 from ansatz.data.split import split
 from ansatz.data.stored import SHARE
 from ansatz.data.streamed import source_of
-from ansatz.protocol.recipe import Recipe
 from ansatz.runs.pipeline import Pipeline
 from ansatz.runs.record import Record
 from ansatz.training import Engine, TrainingState
@@ -58,8 +57,8 @@ class Fit:
 def engine_of(record: Record, pipeline: Pipeline, dataset: Dataset) -> Engine:
     """What learns `dataset` as the record says."""
     recipe = record.recipe
-    train, _, _ = split(dataset, recipe.validation, recipe.test, recipe.seed)
-    judges = judges_of(recipe, dataset)
+    train, validation, _ = split(dataset, recipe.validation, recipe.test, recipe.seed)
+    judges = judges_of(dataset, validation)
     return Engine(
         update=recipe.update(record.spec),
         source=source_of(
@@ -83,12 +82,11 @@ def engine_of(record: Record, pipeline: Pipeline, dataset: Dataset) -> Engine:
     )
 
 
-def judges_of(recipe: Recipe, dataset: Dataset) -> np.ndarray:
-    """The events to validate on: of a streamed file as many as may be held in memory.
+def judges_of(dataset: Dataset, validation: np.ndarray) -> np.ndarray:
+    """Those that are validated on: of a streamed file as many as may be held in memory.
 
     The file is not read again for them at every epoch. They are a random sample either way.
     """
-    _, validation, _ = split(dataset, recipe.validation, recipe.test, recipe.seed)
     events = dataset.events
     if isinstance(events, np.ndarray):
         return validation
