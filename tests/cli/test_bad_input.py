@@ -317,7 +317,7 @@ def test_another_error_of_the_runtime_is_a_bug(monkeypatch):
 
 def test_ctrl_c_is_heard_where_python_forgets_what_is_raised(monkeypatch, capsys):
     """As when a block of an HDF5 file has been read, and what was in its way is let go of."""
-    held, asked = weakref.WeakValueDictionary(), []
+    held, asked, begun = weakref.WeakValueDictionary(), [], []
 
     class Way:
         pass
@@ -332,6 +332,7 @@ def test_ctrl_c_is_heard_where_python_forgets_what_is_raised(monkeypatch, capsys
         del way
         sys.setprofile(None)
         assert asked
+        begun.append(time.monotonic())
         time.sleep(20)
 
     monkeypatch.setattr(sys, "argv", ["ansatz"])
@@ -345,12 +346,14 @@ def test_ctrl_c_is_heard_where_python_forgets_what_is_raised(monkeypatch, capsys
         signal.signal(signal.SIGINT, before)
     assert ended.value.code == 130
     assert capsys.readouterr().err == ""
+    # It wakes who waits, and is not left until the wait is over.
+    assert time.monotonic() - begun[0] < 10
 
 
 def test_ctrl_c_is_heard_again_where_python_would_forget_it(monkeypatch):
     """Within the code of weak references an exception is printed and dropped: it comes later."""
     heard = threading.Event()
-    monkeypatch.setattr(signal, "raise_signal", lambda _: heard.set())
+    monkeypatch.setattr(signal, "pthread_kill", lambda *_: heard.set())
 
     def interrupt():
         _interrupted(signal.SIGINT, sys._getframe())

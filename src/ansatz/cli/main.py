@@ -110,7 +110,9 @@ def _interrupted(number: int, frame: FrameType | None) -> None:
     """
     while frame is not None:
         if frame.f_code.co_filename == weakref.__file__:
-            threading.Timer(AGAIN, signal.raise_signal, (number,)).start()
+            # To the thread that waits: raised in the timer's own, it would wake nobody.
+            waiting = threading.main_thread().ident
+            threading.Timer(AGAIN, signal.pthread_kill, (waiting, number)).start()
             return
         frame = frame.f_back
     raise KeyboardInterrupt
