@@ -2,7 +2,7 @@
 
 import pytest
 
-from ansatz.cli.arguments import Common, Output, signature
+from ansatz.cli.arguments import Common, Output, parse, signature
 from ansatz.cli.calo_generate import Generate
 from ansatz.cli.compare import Judging, Place
 from ansatz.cli.evaluate import Evaluate
@@ -12,6 +12,7 @@ from ansatz.cli.fit import Resume
 from ansatz.cli.sample import Sample
 from ansatz.data.options import DataOptions
 from ansatz.models import recipe_class, recipe_names
+from ansatz.protocol.errors import OptionError
 
 RECIPES = [recipe_class(name) for name in recipe_names()]
 COMMANDS = [Common, Output, Generate, Place, Judging, Evaluate, FitPlace, Resume, Sample]
@@ -28,15 +29,21 @@ def test_every_option_is_there_and_explained(kind, monkeypatch):
     written = {
         line.split("--")[1].split()[0]: i for i, line in enumerate(lines) if "  -" in line[:3]
     }
-    assert {f"--{name.removeprefix('no-')}" for name in written} == {
-        f"--{name.removeprefix('--').removeprefix('no-')}" for name in asked
-    }
+    assert {f"--{name}" for name in written} == asked
     # What an option is stands beside it or below.
     ends = [*list(written.values())[1:], len(lines)]
     for start, end in zip(written.values(), ends, strict=True):
         said = " ".join(line[24:] for line in lines[start:end] if line[24:25] != " ")
         assert len(said.split()) > 1, lines[start]
     assert all(name in lines[0] for name in positional)
+
+
+def test_what_is_so_by_default_can_be_turned_off():
+    recipe = recipe_class("calo-qvae")
+    assert recipe().clamp
+    assert not parse(recipe, ["--no-clamp"], "ansatz it").clamp
+    with pytest.raises(OptionError, match=r"no option '--clamp'. Did you mean '--no-clamp'\?"):
+        parse(recipe, ["--clamp"], "ansatz it")
 
 
 def test_words_below_a_field_are_found_through_those_it_inherits_from():

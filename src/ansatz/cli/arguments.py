@@ -6,7 +6,7 @@ import sys
 import types
 import typing
 from contextlib import redirect_stderr
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import MISSING, dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -160,15 +160,19 @@ def _plain(option: str) -> str:
     return option.partition("=")[0].replace("_", "-")
 
 
-def signature(kind: Any) -> tuple[dict[str, Any], list[str]]:
-    """The options with their types and other spellings, and the names of what has no dashes."""
+def signature(kind: Any, values: Any = None) -> tuple[dict[str, Any], list[str]]:
+    """The options with their types and other spellings, and the names of what has no dashes.
+
+    `values` has the defaults, if they are not those of the dataclass.
+    """
     options: dict[str, Any] = dict.fromkeys(("-h", "--help"))
     positional: list[str] = []
     hints = typing.get_type_hints(kind, include_extras=True)
     for field in fields(kind):
         hint, *extras = annotated(hints[field.name])
+        default = field.default if values is None else getattr(values, field.name)
         if is_dataclass(hint):
-            more, names = signature(hint)
+            more, names = signature(hint, None if default is MISSING else default)
             options |= more
             positional += names
             continue
@@ -180,6 +184,6 @@ def signature(kind: Any) -> tuple[dict[str, Any], list[str]]:
             continue
         if typing.get_origin(hint) in (typing.Union, types.UnionType):
             hint = next(a for a in typing.get_args(hint) if a is not type(None))
-        same = spellings(field.name, extras)
+        same = spellings(field.name, extras, default)
         options |= dict.fromkeys(same, (hint, same))
     return options, positional

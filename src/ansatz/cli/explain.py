@@ -80,9 +80,9 @@ def _nearest_first(kind: Any) -> list[Any]:
 
 
 def _option(name: str, hint: Any, extras: list[Any], default: Any, said: str) -> Line:
-    long, *short = spellings(name, extras)
+    long, *short = spellings(name, extras, default)
     if hint is bool:
-        return Line(long.replace("--", "--no-", 1) if default is True else long, said)
+        return Line(long, said)
     written = f"{', '.join([*short, long])} {_kind(hint)}"
     if default is MISSING:
         return Line(written, f"{said} Required.")
@@ -103,10 +103,17 @@ def _kind(hint: Any) -> str:
     return KINDS.get(hint, "TEXT")
 
 
-def spellings(name: str, extras: list[Any]) -> list[str]:
-    """How an option may be written: with two dashes, then in its other ways."""
+def spellings(name: str, extras: list[Any], default: Any) -> list[str]:
+    """How an option may be written: with two dashes, then in its other ways.
+
+    What is so unless it is said otherwise has a word that says otherwise.
+    """
     long = next((n for e in extras if (n := getattr(e, "name", None))), name).replace("_", "-")
-    return [f"--{long}", *(alias for e in extras for alias in getattr(e, "aliases", None) or ())]
+    dashes = "--no-" if default is True else "--"
+    return [
+        f"{dashes}{long}",
+        *(alias for e in extras for alias in getattr(e, "aliases", None) or ()),
+    ]
 
 
 def annotated(hint: Any) -> Iterator[Any]:
