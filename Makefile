@@ -13,7 +13,7 @@ TEST_ENV := JAX_DISABLE_MOST_OPTIMIZATIONS=1 \
 	JAX_COMPILATION_CACHE_DIR=$(CURDIR)/.cache/jax JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS=0 \
 	JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES=-1
 
-.PHONY: demo test test-fast kill-test fuzz disk-test studies bench docs lint format install lock clean help
+.PHONY: demo test test-fast kill-test fuzz disk-test studies bench docs lint style format install lock clean help
 
 help:
 	@echo "make demo       simulate showers, fit a generator to them, generate, judge: some minutes"
@@ -34,8 +34,11 @@ demo: $(READY)
 	@echo "with every histogram in evaluation/, showers in generated.h5, and the fit in fit/, which"
 	@echo "'ansatz report runs/demo/fit' shows."
 
-test: lint
-	@$(TEST_ENV) $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
+# Types are checked while the tests begin.
+test: style
+	@$(BIN)/mypy & types=$$!; \
+	$(TEST_ENV) $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal; passed=$$?; \
+	wait $$types && exit $$passed
 
 test-fast: $(READY)
 	@$(TEST_ENV) $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not slow"
@@ -64,10 +67,12 @@ docs: $(READY)
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 	@echo "The pages are in build/site; begin with build/site/index.html."
 
-lint: $(READY)
+lint: style
+	@$(BIN)/mypy
+
+style: $(READY)
 	@$(BIN)/ruff format --check --quiet . || { echo "Run 'make format'."; exit 1; }
 	@$(BIN)/ruff check --quiet .
-	@$(BIN)/mypy
 
 format: $(READY)
 	@$(BIN)/ruff format --quiet .

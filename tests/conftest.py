@@ -11,9 +11,11 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 
 
 def pytest_collection_finish():
-    """Modules stay to the end: no need to look for garbage among their half a million objects."""
+    """Modules stay to the end: no need to look for garbage among their half a million objects, and
+    seldom among those that tracing makes by the thousand."""
     gc.collect()
     gc.freeze()
+    gc.set_threshold(100_000, 50, 100)
 
 
 @pytest.fixture

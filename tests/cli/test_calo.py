@@ -2,15 +2,18 @@
 
 import json
 import os
+from dataclasses import replace
 
 import h5py
 import numpy as np
 import pytest
 
-from ansatz.calo.geometry import GEOMETRIES, to_xml
+from ansatz.calo.generator import ShowerRecipe
+from ansatz.calo.geometry import GEOMETRIES, Geometry, to_xml
 from ansatz.calo.showers import ShowerFile
 from ansatz.cli.main import run
-from ansatz.protocol.errors import AnsatzError
+from ansatz.protocol.errors import AnsatzError, DataError
+from ansatz.protocol.recipe import Spec
 
 
 @pytest.fixture(scope="module")
@@ -103,6 +106,27 @@ def test_any_binning_file_describes_showers(there, answer):
         told = answer("calo", "info", "bare.h5")
     assert told["synthetic"] is None
     assert told["smallest_voxel"] == 0
+
+
+def test_a_fit_may_be_told_the_binning_of_showers(there, monkeypatch):
+    """No geometry that is known has as many voxels."""
+    cells = np.random.default_rng(0).exponential(size=(40, 3))
+    with h5py.File("own.h5", "w") as file:
+        file["incident_energies"], file["showers"] = np.full((40, 1), 1e3), cells
+    (there / "three.xml").write_text(to_xml(Geometry("", "photon", ((0.0, 1.0),), (3,), (0,), 1.0)))
+    begun = []
+    monkeypatch.setattr("ansatz.cli.fit.run", lambda words: begun.append(words) or 0)
+    with pytest.raises(DataError, match="3 voxels, as no built-in geometry"):
+        run(["calo", "fit", "own.h5", "--latent", "8"])
+    for words in (["--geometry", "three.xml"], ["--geometry=three.xml"]):
+        run(["calo", "fit", "own.h5", *words])
+        assert begun.pop()[-len(words) :] == words
+    # The run does not need the file any more.
+    spec = Spec((3,), condition=1, classes=(0,), condition_lowest=(1e3,), condition_highest=(1e4,))
+    held = ShowerRecipe(geometry="three.xml", latent=8, graph="bipartite:4x4").resolve(spec)
+    (there / "three.xml").unlink()
+    assert held.voxels.n_alpha == (3,)
+    assert replace(held, seed=1).resolve(spec).geometry == held.geometry
 
 
 SIMULATE, INFO = ["calo", "simulate"], ["calo", "info"]

@@ -27,8 +27,11 @@ PAPER = "arXiv 2410.21611"
 
 def write(evaluation: Evaluation, folder: Path, *, force: bool = False) -> Written:
     """Write the folder of an evaluation, in place of an older one if forced."""
-    renderings = tuple(render(figure) for figure in figures(evaluation))
-    judgement = Judgement(_page(evaluation, renderings), renderings, evaluation.to_dict())
+
+    def judgement() -> Judgement:
+        renderings = tuple(render(figure) for figure in figures(evaluation))
+        return Judgement(_page(evaluation, renderings), renderings, evaluation.to_dict())
+
     return KIND.write(judgement, folder, force=force)
 
 

@@ -47,18 +47,23 @@ class Generate(Common):
 
 def fit(words: list[str]) -> int:
     """`ansatz fit calo-qvae`, told by the file of showers what is in it."""
-    from ansatz.calo.geometry import GEOMETRIES, to_xml
+    from ansatz.calo.geometry import GEOMETRIES, geometry, to_xml
     from ansatz.calo.showers import ShowerFile
     from ansatz.cli import fit as of_any
 
     asks = not words or words[0].startswith("-")
     if asks or any(word in ("-h", "--help") for word in words):
         return of_any.run(words if any(w.startswith("--resume") for w in words) else [RECIPE, "-h"])
-    file = ShowerFile(words[0])
+    following = zip(words, [*words[1:], ""], strict=True)
+    named = [
+        word.partition("=")[2] or after
+        for word, after in following
+        if word.partition("=")[0] == "--geometry"
+    ]
+    file = ShowerFile(words[0], geometry(named[-1]) if named else None)
     told = ["--events", "showers", "--conditions", "incident_energies"]
-    if not any(word == "--geometry" or word.startswith("--geometry=") for word in words):
+    if not named:
         known = file.geometry.name in GEOMETRIES
-        # A run may be moved away from a binning file, and so holds it.
         told += ["--geometry", file.geometry.name if known else to_xml(file.geometry)]
     return of_any.run([RECIPE, words[0], *told, *words[1:]])
 

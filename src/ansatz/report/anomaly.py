@@ -32,9 +32,12 @@ REACH = 15.0
 
 def write(found: Anomalies, folder: Path, *, force: bool = False) -> Written:
     """Write the folder, in place of an older one if forced."""
-    renderings = tuple(render(figure) for figure in figures(found))
-    more = {SCORES: _scores(found)}
-    judgement = Judgement(_page(found, renderings), renderings, to_dict(found), more)
+
+    def judgement() -> Judgement:
+        renderings = tuple(render(figure) for figure in figures(found))
+        more = {SCORES: _scores(found)}
+        return Judgement(_page(found, renderings), renderings, to_dict(found), more)
+
     return KIND.write(judgement, folder, force=force)
 
 

@@ -1,7 +1,7 @@
 """The folder of a judgement: a page, its figures, its numbers as JSON."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -53,9 +53,14 @@ class Kind:
         if Path.cwd().is_relative_to(folder.resolve()):
             raise DataError(f"{folder} is the folder you are in; give --out the name of a new one.")
 
-    def write(self, judgement: Judgement, folder: Path, *, force: bool = False) -> Written:
-        """Write the folder, in place of an older one if forced, when all of it is there."""
+    def write(self, make: Callable[[], Judgement], folder: Path, *, force: bool = False) -> Written:
+        """Write the folder, in place of an older one if forced, when all of it is there.
+
+        Drawing takes long: it is made when the folder is not refused.
+        """
+        self.check_replaceable(folder, force=force)
         with new_folder(folder, lambda: self.check_replaceable(folder, force=force)) as new:
+            judgement = make()
             write_figures(new / FIGURES, judgement.renderings)
             write_atomic(new / PAGE, judgement.page.html().encode())
             for name, content in judgement.more.items():
