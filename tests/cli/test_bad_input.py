@@ -352,8 +352,8 @@ def test_ctrl_c_is_heard_where_python_forgets_what_is_raised(monkeypatch, capsys
 
 def test_ctrl_c_is_heard_again_where_python_would_forget_it(monkeypatch):
     """Within the code of weak references an exception is printed and dropped: it comes later."""
-    heard = threading.Event()
-    monkeypatch.setattr(signal, "pthread_kill", lambda *_: heard.set())
+    heard, sent = threading.Event(), []
+    monkeypatch.setattr(signal, "pthread_kill", lambda *to: (sent.append(to), heard.set()))
 
     def interrupt():
         _interrupted(signal.SIGINT, sys._getframe())
@@ -362,5 +362,6 @@ def test_ctrl_c_is_heard_again_where_python_would_forget_it(monkeypatch):
     exec(compile("def let_go():\n    interrupt()", weakref.__file__, "exec"), within)
     within["let_go"]()
     assert heard.wait(10)
+    assert sent == [(threading.main_thread().ident, signal.SIGINT)]
     with pytest.raises(KeyboardInterrupt):
         interrupt()

@@ -127,6 +127,14 @@ def test_a_fit_may_be_told_the_binning_of_showers(there, monkeypatch):
     (there / "three.xml").unlink()
     assert held.voxels.n_alpha == (3,)
     assert replace(held, seed=1).resolve(spec).geometry == held.geometry
+    # One that is called like a known geometry is not taken for it.
+    layers = GEOMETRIES["dataset1-photons"]
+    (there / f"{layers.name}.xml").write_text(to_xml(layers).replace("600", "610"))
+    named = ShowerRecipe(geometry=f"{layers.name}.xml", latent=8, graph="bipartite:4x4")
+    spec = replace(spec, shape=(layers.voxels,))
+    assert not named.resolve(spec).voxels.same_voxels(layers)
+    (there / f"{layers.name}.xml").write_text(to_xml(layers))
+    assert named.resolve(spec).geometry == layers.name
 
 
 SIMULATE, INFO = ["calo", "simulate"], ["calo", "info"]

@@ -1,5 +1,7 @@
 """The help of every command, against what its dataclass says."""
 
+from dataclasses import make_dataclass
+
 import pytest
 
 from ansatz.cli.arguments import Common, Output, parse, signature
@@ -44,6 +46,11 @@ def test_what_is_so_by_default_can_be_turned_off():
     assert not parse(recipe, ["--no-clamp"], "ansatz it").clamp
     with pytest.raises(OptionError, match=r"no option '--clamp'. Did you mean '--no-clamp'\?"):
         parse(recipe, ["--clamp"], "ansatz it")
+    # It is the default of what is explained that counts, as of a recipe from a file.
+    other = recipe(clamp=False)
+    kind = make_dataclass("Kind", [("settings", recipe, other)], frozen=True)
+    assert parse(kind, ["--clamp"], "ansatz it").settings.clamp
+    assert "--clamp" in explain(kind, "ansatz it")
 
 
 def test_words_below_a_field_are_found_through_those_it_inherits_from():

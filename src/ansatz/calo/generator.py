@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from jaxtyping import PRNGKeyArray
 
 from ansatz.calo.generator_figures import shower_figures
-from ansatz.calo.geometry import GEOMETRIES, Geometry, from_xml, geometry, to_xml
+from ansatz.calo.geometry import Geometry, as_text, from_xml, geometry
 from ansatz.calo.layers import Layout
 from ansatz.calo.masked import MaskedHead, without_weights
 from ansatz.calo.nets import ShowerDecoder, ShowerTrunk
@@ -109,8 +109,7 @@ class ShowerRecipe(MachinePriorRecipe):
                 "incident_energies."
             )
         # A run may be moved away from a binning file, and so holds it.
-        known = self.voxels.name in GEOMETRIES
-        held = replace(self, geometry=self.voxels.name if known else to_xml(self.voxels))
+        held = replace(self, geometry=as_text(self.voxels))
         resolved = MachinePriorRecipe.resolve(held, spec)
         assert isinstance(resolved, ShowerRecipe)
         return resolved

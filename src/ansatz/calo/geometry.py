@@ -249,6 +249,14 @@ def from_xml(text: str, name: str, place: str = "") -> Geometry:
     return next(same, found)
 
 
+def as_text(geometry: Geometry) -> str:
+    """What says it without a file: the name of one that is built in, or a binning file's text.
+
+    A binning file may be called like a built-in geometry and describe another.
+    """
+    return geometry.name if GEOMETRIES.get(geometry.name) == geometry else to_xml(geometry)
+
+
 def to_xml(geometry: Geometry) -> str:
     """The binning file of a geometry."""
     root = ElementTree.Element("Bins")

@@ -21,7 +21,7 @@ from ansatz.calo.calibration import Calibration
 from ansatz.calo.geometry import Geometry
 from ansatz.calo.medium import Detector
 from ansatz.protocol.errors import OptionError
-from ansatz.protocol.settings import MOST
+from ansatz.protocol.settings import LARGEST
 
 FEW = 20
 """Rings with more spots than this in an angle have the angles' numbers drawn, not each spot's."""
@@ -55,9 +55,10 @@ class Simulator:
     """Every shower of an energy has the same longitudinal profile, that of the mean ln T, ln a."""
 
     def __post_init__(self) -> None:
-        if not 0 <= self.threshold <= MOST:
+        if not 0 <= self.threshold <= LARGEST:
             raise OptionError(
-                f"The threshold must be 0 MeV or more and below {MOST:.2g}, not {self.threshold:g}."
+                f"The threshold must be 0 MeV or more and below {LARGEST:.2g}, "
+                f"not {self.threshold:g}."
             )
         if len(self.detector.edges) != len(self.geometry.ids) + 1:
             raise OptionError(

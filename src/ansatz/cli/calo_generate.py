@@ -1,5 +1,6 @@
 """`ansatz calo fit` and `ansatz calo generate`: a generator of showers, and showers from it."""
 
+from argparse import ArgumentParser
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -47,25 +48,28 @@ class Generate(Common):
 
 def fit(words: list[str]) -> int:
     """`ansatz fit calo-qvae`, told by the file of showers what is in it."""
-    from ansatz.calo.geometry import GEOMETRIES, geometry, to_xml
+    from ansatz.calo.geometry import as_text, geometry
     from ansatz.calo.showers import ShowerFile
     from ansatz.cli import fit as of_any
 
     asks = not words or words[0].startswith("-")
     if asks or any(word in ("-h", "--help") for word in words):
         return of_any.run(words if any(w.startswith("--resume") for w in words) else [RECIPE, "-h"])
-    following = zip(words, [*words[1:], ""], strict=True)
-    named = [
-        word.partition("=")[2] or after
-        for word, after in following
-        if word.partition("=")[0] == "--geometry"
-    ]
-    file = ShowerFile(words[0], geometry(named[-1]) if named else None)
+    named = _named(words)
+    file = ShowerFile(words[0], geometry(named) if named else None)
     told = ["--events", "showers", "--conditions", "incident_energies"]
     if not named:
-        known = file.geometry.name in GEOMETRIES
-        told += ["--geometry", file.geometry.name if known else to_xml(file.geometry)]
+        told += ["--geometry", as_text(file.geometry)]
     return of_any.run([RECIPE, words[0], *told, *words[1:]])
+
+
+def _named(words: list[str]) -> str | None:
+    """The geometry that is asked for among words of which the recipe explains the others."""
+    parser = ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--geometry", nargs="?")
+    found, _ = parser.parse_known_args(words)
+    named: str | None = found.geometry
+    return named
 
 
 def generate(words: list[str]) -> int:

@@ -8,7 +8,7 @@ from ansatz.data.contents import Contents, Field
 from ansatz.data.dataset import Column, Dataset
 from ansatz.data.events import events_of
 from ansatz.data.options import DataOptions
-from ansatz.protocol.errors import MOST, DataError, few, nearest
+from ansatz.protocol.errors import NAMED, DataError, few, nearest
 
 MOST_CATEGORIES = 256
 """Whole numbers with more distinct values than this are numbers, not categories."""
@@ -78,7 +78,7 @@ def _check_names(contents: Contents, options: DataOptions) -> None:
         if name not in known:
             hint = nearest(name, known)
             # Without a close name the hint is a list already.
-            listing = f" It has {few(known, MOST)}." if hint.startswith("Did") else ""
+            listing = f" It has {few(known, NAMED)}." if hint.startswith("Did") else ""
             raise DataError(f"{contents.name} has no {kind} {name!r}. {hint}{listing}")
         if name in seen:
             where = f"twice in {use}" if seen[name] == use else f"in both {seen[name]} and {use}"
@@ -94,13 +94,13 @@ def _undecided(contents: Contents, options: DataOptions) -> DataError:
     if not left:
         return DataError(
             f"{contents.name} has nothing left to learn: every column or key has another use. "
-            f"It has {few([field.name for field in contents.fields], MOST)}."
+            f"It has {few([field.name for field in contents.fields], NAMED)}."
         )
     if len(left) == 1:
         return _not_numbers(contents, left[0])
     return DataError(
         f"{contents.name} holds several arrays; say which are the events with --events KEY. "
-        f"It has {few([str(field) for field in left], MOST, '; ')}."
+        f"It has {few([str(field) for field in left], NAMED, '; ')}."
     )
 
 

@@ -36,7 +36,7 @@ class NonFiniteError(AnsatzError):
     """Training produced a number that is not finite."""
 
 
-MOST = 40
+NAMED = 40
 """Names that are listed in one sentence."""
 
 
@@ -53,4 +53,4 @@ def nearest(word: str, known: Iterable[str]) -> str:
     close = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
     if close:
         return f"Did you mean {close[0]!r}?"
-    return f"Known: {few(known, MOST)}." if known else "There are none."
+    return f"Known: {few(known, NAMED)}." if known else "There are none."

@@ -13,7 +13,7 @@ from ansatz.protocol.errors import OptionError, nearest
 
 Own = TypeVar("Own", bound="Settings")
 
-MOST = float(np.finfo(np.float32).max)
+LARGEST = float(np.finfo(np.float32).max)
 """What single precision has no number above."""
 
 
@@ -78,8 +78,8 @@ def convert(value: Any, hint: Any, place: str) -> Any:
             value = float(value)
     plain = origin or hint
     if isinstance(value, plain) and not (plain is not bool and isinstance(value, bool)):
-        if isinstance(value, float) and not abs(value) <= MOST:
-            raise OptionError(f"{place} must be a finite number below {MOST:.2g}, not {value}.")
+        if isinstance(value, float) and not abs(value) <= LARGEST:
+            raise OptionError(f"{place} must be a finite number below {LARGEST:.2g}, not {value}.")
         return value
     wanted = {
         float: "a number",

@@ -56,7 +56,8 @@ class Kind:
     def write(self, make: Callable[[], Judgement], folder: Path, *, force: bool = False) -> Written:
         """Write the folder, in place of an older one if forced, when all of it is there.
 
-        Drawing takes long: it is made when the folder is not refused.
+        `make` draws what there is to write, which takes long, and is not asked to for a folder that
+        is refused.
         """
         self.check_replaceable(folder, force=force)
         with new_folder(folder, lambda: self.check_replaceable(folder, force=force)) as new:
