@@ -121,6 +121,8 @@ def test_a_fit_may_be_told_the_binning_of_showers(there, monkeypatch):
     for words in (["--geometry", "three.xml"], ["--geometry=three.xml"]):
         run(["calo", "fit", "own.h5", *words])
         assert begun.pop()[-len(words) :] == words
+    run(["calo", "fit", "photons.h5", "--geometry"])
+    assert begun.pop().count("--geometry") == 1
     # The run does not need the file any more.
     spec = Spec((3,), condition=1, classes=(0,), condition_lowest=(1e3,), condition_highest=(1e4,))
     held = ShowerRecipe(geometry="three.xml", latent=8, graph="bipartite:4x4").resolve(spec)

@@ -58,15 +58,16 @@ def fit(words: list[str]) -> int:
     named = _named(words)
     file = ShowerFile(words[0], geometry(named) if named else None)
     told = ["--events", "showers", "--conditions", "incident_energies"]
-    if not named:
+    if named is None:
         told += ["--geometry", as_text(file.geometry)]
     return of_any.run([RECIPE, words[0], *told, *words[1:]])
 
 
 def _named(words: list[str]) -> str | None:
-    """The geometry that is asked for among words of which the recipe explains the others."""
+    """The geometry that is asked for among words of which the recipe explains the others; an empty
+    word where none follows, which the recipe refuses."""
     parser = ArgumentParser(add_help=False, allow_abbrev=False)
-    parser.add_argument("--geometry", nargs="?")
+    parser.add_argument("--geometry", nargs="?", const="")
     found, _ = parser.parse_known_args(words)
     named: str | None = found.geometry
     return named
