@@ -1,21 +1,29 @@
 """What every test runs under: strict types, strict ranks, one compilation cache."""
 
+import functools
 import gc
 from pathlib import Path
 
 import jax
 import pytest
+from jax._src.interpreters import mlir
 
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
 
+if hasattr(mlir, "make_ir_context"):
+    # For each of the ten thousand programs of a suite JAX makes a context of MLIR and loads all
+    # dialects into it, which takes longer than most of them to lower: one does for all.
+    mlir.make_ir_context = functools.cache(mlir.make_ir_context)
+
+# Tracing makes objects by the thousand: Python need not look for garbage among them so often.
+gc.set_threshold(100_000, 50, 100)
+
 
 def pytest_collection_finish():
-    """Modules stay to the end: no need to look for garbage among their half a million objects, and
-    seldom among those that tracing makes by the thousand."""
+    """Modules stay to the end: nobody need look for garbage among their half a million objects."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(100_000, 50, 100)
 
 
 @pytest.fixture
@@ -35,7 +43,7 @@ def _single_precision_again():
 
 
 MAPS = Path("/proc/self/maps")
-MOST_MAPS = 20_000
+MOST_MAPS = 40_000
 """Of the 65 530 that Linux gives a process; beyond them compiling ends in a segmentation fault."""
 
 

@@ -337,7 +337,8 @@ def test_ctrl_c_is_heard_where_python_forgets_what_is_raised(monkeypatch, capsys
 
     monkeypatch.setattr(sys, "argv", ["ansatz"])
     monkeypatch.setattr("ansatz.cli.main.run", reading)
-    before = signal.getsignal(signal.SIGINT)
+    # The tests may have been started where a shell ignores it.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         with pytest.raises(SystemExit) as ended:
             main()

@@ -1,5 +1,6 @@
 """Coloured block Gibbs sampling on a sparse graph."""
 
+from functools import partial
 from typing import TypeAlias
 
 import equinox as eqx
@@ -114,8 +115,8 @@ class SparseKernel(AbstractKernel):
         energy = jnp.zeros(laid[0].shape[1], self.bias.dtype)
         for block, (start, stop) in enumerate(self.layout.blocks):
             state = self._get(laid, block).astype(self.bias.dtype)
-            pull = self.bias[start:stop, None] + self._pairs(laid, block) / 2
-            energy -= jnp.sum(state * pull, axis=0)
+            twice = self.bias[start:stop, None] + self._from_pairs(laid, block)
+            energy -= jnp.sum(state * twice, axis=0) / 2
         return energy if self.terms is None else energy + self.terms.energies(self._whole(laid))
 
     def pulls(self, laid: Arrays) -> State:
@@ -131,23 +132,13 @@ class SparseKernel(AbstractKernel):
         return self._put(laid, block, valued(up, self.units, old.dtype))
 
     def _field(self, laid: Arrays, block: int) -> Block:
-        start, stop = self.layout.blocks[block]
-        field = self.bias[start:stop, None] + self._pairs(laid, block)
+        field = self._from_pairs(laid, block)
         if self.terms is None:
             return field
-        return field + self.terms.fields(self._whole(laid), np.arange(start, stop))
+        return field + self.terms.fields(self._whole(laid), np.arange(*self.layout.blocks[block]))
 
-    def _pairs(self, laid: Arrays, block: int) -> Block:
-        start, stop = self.layout.blocks[block]
-        total = jnp.zeros((stop - start, laid[0].shape[1]), self.bias.dtype)
-        for pull, weight in zip(self.layout.pulls[block], self.weights[block], strict=True):
-            source = laid[pull.source]
-            if pull.whole:
-                total += weight @ source.astype(weight.dtype)
-                continue
-            for k in range(weight.shape[1]):
-                total += weight[:, k, None] * source[pull.place[:, k]].astype(weight.dtype)
-        return total
+    def _from_pairs(self, laid: Arrays, block: int) -> Block:
+        return _field(self.layout, block, self.bias, self.weights[block], laid)
 
     def _get(self, laid: Arrays, block: int) -> Shaped[Array, "block chain"]:
         array = self.layout.array_of(block)
@@ -165,6 +156,30 @@ class SparseKernel(AbstractKernel):
 
     def _whole(self, laid: Arrays) -> State:
         return jnp.concatenate(laid).astype(self.bias.dtype)
+
+
+@partial(jax.jit, static_argnums=(0, 1))
+def _field(
+    layout: Layout,
+    block: int,
+    bias: Float[Array, " node"],
+    weights: tuple[Float[Array, "_ _"], ...],
+    laid: Arrays,
+) -> Block:
+    """b_i + sum_j W_ij s_j of the nodes of a block.
+
+    Within a program this is traced once for all who ask for it, sweeps, energies and slopes.
+    """
+    start, stop = layout.blocks[block]
+    total = jnp.broadcast_to(bias[start:stop, None], (stop - start, laid[0].shape[1]))
+    for pull, weight in zip(layout.pulls[block], weights, strict=True):
+        source = laid[pull.source]
+        if pull.whole:
+            total += weight @ source.astype(weight.dtype)
+            continue
+        for k in range(weight.shape[1]):
+            total += weight[:, k, None] * source[pull.place[:, k]].astype(weight.dtype)
+    return total
 
 
 @eqx.filter_jit
