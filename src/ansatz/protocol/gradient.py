@@ -128,9 +128,6 @@ class GradientUpdate(AbstractUpdate):
             metrics,
         )
 
-    def finish_epoch(self, state: GradientState) -> GradientState:
-        return state
-
     def model(self, state: GradientState) -> Any:
         if not self.decay:
             return state.model

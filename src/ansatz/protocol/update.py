@@ -45,9 +45,14 @@ class AbstractUpdate(eqx.Module):
     ) -> tuple[PyTree, Metrics]:
         """One step."""
 
-    @abstractmethod
     def finish_epoch(self, state: PyTree) -> PyTree:
-        """What is left to do once every event has been seen: solve from statistics, or nothing."""
+        """What is left to do once every event has been seen, such as to solve from statistics."""
+        return state
+
+    @property
+    def leaves_nothing(self) -> bool:
+        """Whether nothing is left to do then."""
+        return type(self).finish_epoch is AbstractUpdate.finish_epoch
 
     @abstractmethod
     def model(self, state: PyTree) -> Any:

@@ -177,10 +177,8 @@ class Engine:
     def _finish_epoch(self, state: TrainingState) -> tuple[TrainingState, tuple[Row | None, ...]]:
         per_epoch = self.source.steps_per_epoch
         epoch = state.step // per_epoch
-        update, healthy = compiled.finish_epoch(
-            self.update, state.update, self._keys(Stream.VALIDATION)
-        )
-        state = replace(state, update=update)
+        if not self.update.leaves_nothing:
+            state = self._solved(state, epoch)
         validated = self._validate(state)
         rows: list[Row | None] = []
         standings = []
@@ -191,7 +189,6 @@ class Engine:
                 rows.append(None)
                 standings.append(after)
                 continue
-            _check({}, bool(np.reshape(healthy, -1)[m]), state.step - 1, 1, self._whose(m))
             row: Row = {"epoch": epoch, "step": state.step}
             row |= {name: total / per_epoch for name, total in before.sums.items()}
             row |= {f"validation_{name}": float(value[m]) for name, value in validated.items()}
@@ -213,6 +210,16 @@ class Engine:
                 best = compiled.choose(jnp.asarray(better), best, state.best)
             state = replace(state, best=best)
         return replace(state, standings=tuple(standings)), tuple(rows)
+
+    def _solved(self, state: TrainingState, epoch: int) -> TrainingState:
+        """The state once that is done which was left to do after the last batch of an epoch."""
+        update, healthy = compiled.finish_epoch(
+            self.update, state.update, self._keys(Stream.VALIDATION)
+        )
+        for m, standing in enumerate(state.standings):
+            if self._goes_on(standing, epoch - 1):
+                _check({}, bool(np.reshape(healthy, -1)[m]), state.step - 1, 1, self._whose(m))
+        return replace(state, update=update)
 
     def _validate(self, state: TrainingState) -> dict[str, np.ndarray]:
         """Metrics averaged over all validation events, a number for each member.

@@ -60,9 +60,6 @@ class GreedyUpdate(AbstractUpdate):
         state, metrics = jax.lax.switch(now, branches)
         return state, metrics | {"layer": (now + 1).astype(machine.top.dtype)}
 
-    def finish_epoch(self, state: tuple[GradientState, ...]) -> tuple[GradientState, ...]:
-        return state
-
     def model(self, state: tuple[GradientState, ...]) -> DeepMachine:
         pairs = zip(self.layers, state, strict=True)
         return DeepMachine(tuple(update.model(own) for update, own in pairs))

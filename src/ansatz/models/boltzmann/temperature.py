@@ -23,6 +23,8 @@ from ansatz.protocol.errors import OptionError, SamplerError
 
 HIGHEST = 1e4
 """Beyond this nothing can be told from the states of lowest energy."""
+ROUNDINGS = 16
+"""Of a sum, by which energies that are the same may differ."""
 CHAINS, DRAWS, BURN, ROUNDS = 128, 200, 200, 4
 
 COLD = (
@@ -123,12 +125,10 @@ def _matched_exactly(machine: AbstractMachine, mean: float) -> tuple[float, floa
         raise SamplerError(
             "The mean energy of the states is not below that at random: there is no temperature."
         )
-    high = 1.0
-    while off(high) > 0:
-        high *= 2
-        if high > HIGHEST:
-            raise SamplerError(COLD)
-    beta = float(optimize.brentq(off, 0.0, high, xtol=1e-8))
+    lowest = at(HIGHEST)[0]
+    if mean - lowest <= ROUNDINGS * float(jnp.finfo(machine.dtype).eps) * abs(lowest):
+        raise SamplerError(COLD)
+    beta = float(optimize.brentq(off, 0.0, HIGHEST, xtol=1e-8))
     return beta, -at(beta)[1]
 
 

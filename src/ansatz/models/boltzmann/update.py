@@ -60,9 +60,8 @@ class MachineUpdate(AbstractUpdate):
         return MachineState(inner, state.log_z), metrics
 
     def finish_epoch(self, state: MachineState) -> MachineState:
-        inner = self.gradient.finish_epoch(state.inner)
-        log_z = log_z_enumerated(self.gradient.model(inner)) if self.exact else None
-        return MachineState(inner, log_z)
+        log_z = log_z_enumerated(self.model(state)) if self.exact else None
+        return MachineState(state.inner, log_z)
 
     def model(self, state: MachineState) -> AbstractMachine:
         return self.gradient.model(state.inner)

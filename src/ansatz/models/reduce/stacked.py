@@ -62,9 +62,6 @@ class StackedUpdate(AbstractUpdate):
         after = eqx.combine(arrays, state)
         return after, metrics | {"layer": (now + 1).astype(metrics["loss"].dtype)}
 
-    def finish_epoch(self, state: States) -> States:
-        return state
-
     def model(self, state: States) -> Autoencoder:
         return self.layers[-1].model(state[-1])
 
