@@ -68,8 +68,8 @@ class Evaluation:
         reduced = [merit.name for merit in self.merits if not merit.comparable]
         if any(published(self.geometry.name)) and reduced:
             said.append(
-                f"Not to be compared with published figures, for they were come by with less than "
-                f"these or in another way: {', '.join(reduced)}."
+                "Made of fewer showers, with less effort or in another way than published figures, "
+                f"and not to be compared with them: {', '.join(reduced)}."
             )
         missing = [f"{merit.name} ({merit.how})" for merit in self.merits if merit.value is None]
         if missing:
