@@ -171,7 +171,7 @@ def _field(
     Within a program this is traced once for all who ask for it, sweeps, energies and slopes.
     """
     start, stop = layout.blocks[block]
-    total = jnp.broadcast_to(bias[start:stop, None], (stop - start, laid[0].shape[1]))
+    total = jnp.zeros((stop - start, laid[0].shape[1]), bias.dtype)
     for pull, weight in zip(layout.pulls[block], weights, strict=True):
         source = laid[pull.source]
         if pull.whole:
@@ -179,7 +179,7 @@ def _field(
             continue
         for k in range(weight.shape[1]):
             total += weight[:, k, None] * source[pull.place[:, k]].astype(weight.dtype)
-    return total
+    return bias[start:stop, None] + total
 
 
 @eqx.filter_jit
