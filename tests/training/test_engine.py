@@ -237,6 +237,19 @@ def test_what_the_mean_update_learns_is_the_mean():
     assert end.rows[0]["validation_distance"] == pytest.approx(distance, rel=1e-5)
 
 
+@pytest.mark.parametrize(("name", "ends"), [("gradient", 0), ("statistics", 1)])
+def test_the_end_of_an_epoch_is_compiled_only_where_something_is_left_to_do(
+    monkeypatch, name, ends
+):
+    trainer, model = ENGINES[name]
+    asked, finish_epoch = [], engine.compiled.finish_epoch
+    monkeypatch.setattr(
+        engine.compiled, "finish_epoch", lambda *a: (asked.append(a), finish_epoch(*a))[1]
+    )
+    list(replace(trainer, epochs=1).train(trainer.initial(model)))
+    assert len(asked) == ends
+
+
 class Noise(AbstractUpdate):
     """Keeps the numbers drawn at every step: the source's, and its own."""
 
@@ -250,9 +263,6 @@ class Noise(AbstractUpdate):
     def __call__(self, state, batch, step, key):
         drawn = jnp.array([batch.event[0, 0], jax.random.uniform(key)])
         return state.at[step].set(drawn), {}
-
-    def finish_epoch(self, state):
-        return state
 
     def model(self, state):
         return state

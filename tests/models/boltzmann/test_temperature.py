@@ -68,6 +68,14 @@ def test_chains_match_energies_where_nothing_can_be_enumerated(machine, monkeypa
     assert abs(found.beta - exactly.beta) < 4 * added
 
 
+@pytest.mark.parametrize("roundings", [-8, 0, 8])
+def test_the_lowest_energy_is_so_whichever_way_it_was_rounded(machine, roundings):
+    lowest = float(machine.energies(exact_samples(jax.random.key(0), machine.at(300.0), 1))[0])
+    mean = lowest * (1 + roundings * float(np.finfo(np.float32).eps))
+    with pytest.raises(SamplerError, match="all of lowest energy"):
+        temperature._matched_exactly(machine, mean)
+
+
 def test_what_has_no_temperature_is_said(machine):
     best = exact_samples(jax.random.key(0), machine.at(300.0), 50)
     worst = exact_samples(jax.random.key(0), machine.at(-1.0), 500)

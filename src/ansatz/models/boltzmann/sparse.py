@@ -115,7 +115,7 @@ class SparseKernel(AbstractKernel):
         energy = jnp.zeros(laid[0].shape[1], self.bias.dtype)
         for block, (start, stop) in enumerate(self.layout.blocks):
             state = self._get(laid, block).astype(self.bias.dtype)
-            twice = self.bias[start:stop, None] + self._from_pairs(laid, block)
+            twice = self.bias[start:stop, None] + self._without_terms(laid, block)
             energy -= jnp.sum(state * twice, axis=0) / 2
         return energy if self.terms is None else energy + self.terms.energies(self._whole(laid))
 
@@ -132,13 +132,13 @@ class SparseKernel(AbstractKernel):
         return self._put(laid, block, valued(up, self.units, old.dtype))
 
     def _field(self, laid: Arrays, block: int) -> Block:
-        field = self._from_pairs(laid, block)
+        field = self._without_terms(laid, block)
         if self.terms is None:
             return field
         return field + self.terms.fields(self._whole(laid), np.arange(*self.layout.blocks[block]))
 
-    def _from_pairs(self, laid: Arrays, block: int) -> Block:
-        return _field(self.layout, block, self.bias, self.weights[block], laid)
+    def _without_terms(self, laid: Arrays, block: int) -> Block:
+        return _pull(self.layout, block, self.bias, self.weights[block], laid)
 
     def _get(self, laid: Arrays, block: int) -> Shaped[Array, "block chain"]:
         array = self.layout.array_of(block)
@@ -159,14 +159,14 @@ class SparseKernel(AbstractKernel):
 
 
 @partial(jax.jit, static_argnums=(0, 1))
-def _field(
+def _pull(
     layout: Layout,
     block: int,
     bias: Float[Array, " node"],
     weights: tuple[Float[Array, "_ _"], ...],
     laid: Arrays,
 ) -> Block:
-    """b_i + sum_j W_ij s_j of the nodes of a block.
+    """b_i + sum_j W_ij s_j of the nodes of a block: the field without fixed terms.
 
     Within a program this is traced once for all who ask for it, sweeps, energies and slopes.
     """
